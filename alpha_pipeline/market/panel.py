@@ -1,0 +1,277 @@
+"""The Panel: dates × instruments, what every other part reads. It holds data and no logic about markets.
+
+What lives elsewhere: how rows become a panel (build.py), how it is stored in a folder (panel_files.py),
+which rows are bad (cleaning.py), who belongs to the universe (universe.py).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+PRICE_FIELDS = ("open", "high", "low", "close", "vwap")
+FIELD_UNITS: Mapping[str, str] = {
+    "open": "USD per share, adjusted",
+    "high": "USD per share, adjusted",
+    "low": "USD per share, adjusted",
+    "close": "USD per share, adjusted",
+    "vwap": "USD per share, adjusted",
+    "volume": "shares a day, split-adjusted",
+    "returns": "fraction a day, total return close to close",
+    "cap": "USD",
+}
+LONGEST_GAP = 5  # missing bars over which a return is still close over last close
+
+FloatMatrix = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class PanelInfo:
+    """Where a panel came from and what its figures are worth. Stored as JSON beside the arrays.
+
+    `market_id` keys pools of alphas: synthetic and real markets never share one.
+    `warnings` are shown wherever a figure of this panel is shown.
+    """
+
+    market_id: str
+    source: str
+    synthetic: bool
+    universe: str
+    adjusted_as_of: str | None = None
+    survivors_only: bool = False
+    vwap: str = "given"
+    warnings: tuple[str, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        """ "SYNTHETIC" for a simulated market, else empty: put before every figure shown."""
+        return "SYNTHETIC" if self.synthetic else ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The info as JSON-ready values."""
+        values = {each.name: getattr(self, each.name) for each in dataclasses.fields(self)}
+        return {**values, "warnings": list(self.warnings), "settings": dict(self.settings)}
+
+    @staticmethod
+    def from_dict(values: Mapping[str, Any]) -> PanelInfo:
+        """Inverse of `to_dict`. Raises KeyError or TypeError on a foreign mapping."""
+        return PanelInfo(**{**values, "warnings": tuple(values["warnings"]), "settings": dict(values["settings"])})
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Adjusted daily prices of T dates × N instruments, with universe mask and group codes. Read-only.
+
+    Columns are sorted by (sector, industry, subindustry, instrument), so every group is a run of columns.
+    NaN = no data. Fields are pasteurized: NaN wherever `universe` is False.
+
+    Attributes:
+        version: content hash, 16 hex digits; equal content gives an equal version on every machine.
+        dates: [T] datetime64[D], ascending, unique.
+        instruments: [N] str, unique.
+        fields: name → float32 [T, N] in C order: open high low close volume vwap returns, and cap where given;
+            units in `FIELD_UNITS`. adv{N} is derived by the engine.
+        universe: bool [T, N], in TOPn that month and has a bar that day.
+        age: int32 [T, N], trading days since the instrument's present universe spell began, 0 on its first day,
+            -1 where it is no member. A missing bar does not end a spell; leaving TOPn or the end of its life does.
+        pnl_returns: float32 [T, N], close-to-close total return of day t, not pasteurized; NaN where there is no
+            bar on day t, no earlier bar, or more than `LONGEST_GAP` bars are missing between.
+        groups: name → int32 [N], non-decreasing codes 0..G-1; "market" always, sector, industry and subindustry
+            where the source gives them (labels nest: an industry code is that of sector/industry).
+    """
+
+    version: str
+    dates: NDArray[np.datetime64]
+    instruments: NDArray[np.str_]
+    fields: Mapping[str, FloatMatrix]
+    universe: NDArray[np.bool_]
+    age: NDArray[np.int32]
+    pnl_returns: FloatMatrix
+    groups: Mapping[str, NDArray[np.int32]]
+    info: PanelInfo
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(T, N): number of dates, number of instruments."""
+        return len(self.dates), len(self.instruments)
+
+    @staticmethod
+    def assemble(
+        dates: NDArray[np.datetime64],
+        instruments: Sequence[str] | NDArray[np.str_],
+        fields: Mapping[str, FloatMatrix],
+        info: PanelInfo,
+        *,
+        member: NDArray[np.bool_] | None = None,
+        groups: Mapping[str, NDArray[np.int32]] | None = None,
+    ) -> Panel:
+        """A panel from adjusted, unpasteurized arrays; also the way to make a small one by hand.
+
+        Args:
+            dates: [T] ascending.
+            instruments: [N], already in column order.
+            fields: float [T, N]; must hold "close"; "returns" and `pnl_returns` are computed from it.
+            member: bool [T, N], in the universe that day whether or not there is a bar; everything by default.
+            groups: int [N] non-decreasing codes from 0; "market" is added.
+        """
+        close = np.ascontiguousarray(fields["close"], dtype=np.float32)
+        rows, columns = close.shape
+        member = np.ones((rows, columns), bool) if member is None else member
+        pnl_returns = close_returns(close)
+        universe = member & np.isfinite(close)
+        outside = ~universe
+        pasteurized: dict[str, FloatMatrix] = {}
+        for name, values in {**fields, "returns": pnl_returns}.items():
+            copy = np.array(values, dtype=np.float32, order="C")
+            copy[outside] = np.nan
+            pasteurized[name] = copy
+        codes = {"market": np.zeros(columns, np.int32)}
+        codes |= {name: _contiguous(values) for name, values in (groups or {}).items()}
+        panel = Panel(
+            version="",
+            dates=np.asarray(dates, dtype="datetime64[D]"),
+            instruments=np.asarray(instruments, dtype=np.str_),
+            fields=pasteurized,
+            universe=universe,
+            age=spell_age(member),
+            pnl_returns=pnl_returns,
+            groups=codes,
+            info=info,
+        )
+        return dataclasses.replace(panel, version=content_version(panel))._frozen()
+
+    @staticmethod
+    def open(folder: str | Path) -> Panel:
+        """The panel stored in `folder`, memory-mapped: processes share its pages. Raises BadInput."""
+        from alpha_pipeline.market.panel_files import open_panel
+
+        return open_panel(Path(folder))
+
+    def write(self, folder: str | Path) -> Panel:
+        """Store the panel as `folder`, all or nothing, and return it memory-mapped from there."""
+        from alpha_pipeline.market.panel_files import write_panel
+
+        return write_panel(self, Path(folder))
+
+    def columns(self, index: NDArray[Any] | Sequence[int]) -> Panel:
+        """In-memory panel of some instruments, in this panel's order.
+
+        Args:
+            index: column numbers in any order, or a bool mask [N].
+        """
+        chosen = np.asarray(index)
+        chosen = np.flatnonzero(chosen) if chosen.dtype == np.bool_ else np.unique(chosen.astype(np.int64))
+        return dataclasses.replace(
+            self,
+            version=_derived(self.version, "columns", chosen.tobytes()),
+            instruments=self.instruments[chosen],
+            fields={name: np.ascontiguousarray(values[:, chosen]) for name, values in self.fields.items()},
+            universe=np.ascontiguousarray(self.universe[:, chosen]),
+            age=np.ascontiguousarray(self.age[:, chosen]),
+            pnl_returns=np.ascontiguousarray(self.pnl_returns[:, chosen]),
+            groups={name: _contiguous(codes[chosen]) for name, codes in self.groups.items()},
+        )._frozen()
+
+    def rows(self, start: int, stop: int) -> Panel:
+        """Panel of the dates [start, stop), a view: nothing is copied. Ages still count from before `start`."""
+        days = slice(*slice(start, stop).indices(len(self.dates))[:2])
+        return dataclasses.replace(
+            self,
+            version=_derived(self.version, "rows", f"{days.start}:{days.stop}".encode()),
+            dates=self.dates[days],
+            fields={name: values[days] for name, values in self.fields.items()},
+            universe=self.universe[days],
+            age=self.age[days],
+            pnl_returns=self.pnl_returns[days],
+        )
+
+    def rescaled(self, factors: NDArray[np.floating[Any]]) -> Panel:
+        """Panel with each instrument quoted in another unit: prices times, volume over a positive constant.
+
+        Returns and cap stay. An honest expression's weights may not change (the price-level test).
+
+        Args:
+            factors: [N], positive and finite.
+        """
+        scale = np.asarray(factors, dtype=np.float64)
+        if scale.shape != self.instruments.shape or not np.all(np.isfinite(scale) & (scale > 0)):
+            raise ValueError(f"factors must be {len(self.instruments)} positive numbers, got shape {scale.shape}")
+        fields = dict(self.fields)
+        for name in PRICE_FIELDS:
+            if name in fields:
+                fields[name] = (fields[name] * scale).astype(np.float32)
+        if "volume" in fields:
+            fields["volume"] = (fields["volume"] / scale).astype(np.float32)
+        version = _derived(self.version, "rescaled", scale.tobytes())
+        return dataclasses.replace(self, version=version, fields=fields)._frozen()
+
+    def _frozen(self) -> Panel:
+        for values in (*self.fields.values(), *self.groups.values(), self.universe, self.age, self.pnl_returns):
+            values.flags.writeable = False
+        return self
+
+
+def close_returns(close: FloatMatrix) -> FloatMatrix:
+    """Total return of each day from adjusted closes, float32 [T, N].
+
+    NaN where the day has no bar, where no earlier bar exists, and after more than `LONGEST_GAP` missing bars.
+    """
+    rows = len(close)
+    present = np.isfinite(close)
+    row = np.arange(rows, dtype=np.int32)[:, None]
+    last = np.maximum.accumulate(np.where(present, row, np.int32(-1)), axis=0)  # row of the latest bar up to t
+    previous = np.full_like(last, -1)
+    previous[1:] = last[:-1]
+    usable = present & (previous >= 0) & (row - previous <= LONGEST_GAP + 1)
+    earlier = np.take_along_axis(close, np.maximum(previous, 0), axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        returns = (close.astype(np.float64) / earlier - 1.0).astype(np.float32)
+    returns[~usable] = np.nan
+    return returns
+
+
+def spell_age(member: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """Days since the present run of True began, 0 on its first day and -1 where False; int32 [T, N]."""
+    row = np.arange(len(member), dtype=np.int32)[:, None]
+    outside = np.maximum.accumulate(np.where(member, np.int32(-1), row), axis=0)
+    return np.where(member, row - outside - 1, np.int32(-1)).astype(np.int32)
+
+
+def content_version(panel: Panel) -> str:
+    """16 hex digits over everything that can change a figure: data, groups, settings; not the warnings' wording."""
+    digest = hashlib.sha256()
+    info = panel.info.to_dict()
+    del info["warnings"]
+    digest.update(json.dumps(info, sort_keys=True, default=str).encode())
+    digest.update(panel.dates.astype("datetime64[D]").astype(np.int64).tobytes())
+    digest.update("\n".join(panel.instruments.tolist()).encode())
+    arrays: dict[str, NDArray[Any]] = {f"field {name}": values for name, values in panel.fields.items()}
+    arrays |= {f"group {name}": values for name, values in panel.groups.items()}
+    arrays |= {"universe": panel.universe, "age": panel.age, "pnl_returns": panel.pnl_returns}
+    for name in sorted(arrays):
+        values = np.ascontiguousarray(arrays[name])
+        digest.update(f"{name} {values.dtype.str} {values.shape}".encode())
+        digest.update(values.data)
+    return digest.hexdigest()[:16]
+
+
+def _contiguous(codes: NDArray[Any]) -> NDArray[np.int32]:
+    """Group codes renumbered 0..G-1 without holes; they must be non-decreasing."""
+    codes = np.asarray(codes)
+    if np.any(np.diff(codes) < 0):
+        raise ValueError("group codes must be non-decreasing along the columns")
+    steps = np.concatenate(([0], np.diff(codes) > 0)) if len(codes) else codes
+    return np.cumsum(steps).astype(np.int32)
+
+
+def _derived(version: str, what: str, key: bytes) -> str:
+    return hashlib.sha256(f"{version} {what} ".encode() + key).hexdigest()[:16]
