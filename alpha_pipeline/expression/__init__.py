@@ -1,0 +1,58 @@
+"""Fast Expression: text to immutable tree and back, types, canonical form, export dialect. Knows no data.
+
+    text ── parse ──► Node ── check ──► ValueType
+                       │ └─── canonical ──► Node ── to_text / export_text ──► text
+                       └───── depth, size, lookback, scale_exponent
+
+Operators are declared in `operators`, one function each; see `operator` for how.
+"""
+
+from alpha_pipeline.expression import operators as _operators  # noqa: F401  (registers them)
+from alpha_pipeline.expression.check import check
+from alpha_pipeline.expression.dialects import PROFILES, export_text, export_tree
+from alpha_pipeline.expression.errors import ExpressionError, SyntaxProblem, TypeProblem
+from alpha_pipeline.expression.fields import FIELDS, FieldSpec, adv_window, field_spec
+from alpha_pipeline.expression.measure import depth, fields_used, lookback, operator_count, scale_exponent, size
+from alpha_pipeline.expression.nodes import Call, Constant, Field, Node, Path, replace_at, walk, walk_paths
+from alpha_pipeline.expression.operator import OPERATORS, Operator
+from alpha_pipeline.expression.parser import Parsed, parse, parse_text
+from alpha_pipeline.expression.printer import to_text
+from alpha_pipeline.expression.simplify import canonical
+from alpha_pipeline.expression.types import Slot, ValueType
+
+__all__ = [
+    "FIELDS",
+    "OPERATORS",
+    "PROFILES",
+    "Call",
+    "Constant",
+    "ExpressionError",
+    "Field",
+    "FieldSpec",
+    "Node",
+    "Operator",
+    "Parsed",
+    "Path",
+    "Slot",
+    "SyntaxProblem",
+    "TypeProblem",
+    "ValueType",
+    "adv_window",
+    "canonical",
+    "check",
+    "depth",
+    "export_text",
+    "export_tree",
+    "field_spec",
+    "fields_used",
+    "lookback",
+    "operator_count",
+    "parse",
+    "parse_text",
+    "replace_at",
+    "scale_exponent",
+    "size",
+    "to_text",
+    "walk",
+    "walk_paths",
+]

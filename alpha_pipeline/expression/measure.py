@@ -1,0 +1,59 @@
+"""Figures of a tree that need no data: depth, size, lookback, price-scale exponent, fields used."""
+
+from __future__ import annotations
+
+from alpha_pipeline.expression.fields import field_spec
+from alpha_pipeline.expression.nodes import Call, Constant, Field, Node, walk
+from alpha_pipeline.expression.operator import OPERATORS
+from alpha_pipeline.expression.scale import Exponent
+
+
+def depth(node: Node) -> int:
+    """Operators inside one another: 0 for a field, 1 for `rank(close)`, 2 for `rank(-close)`."""
+    if not isinstance(node, Call):
+        return 0
+    return 1 + max((depth(argument) for argument in node.arguments), default=0)
+
+
+def size(node: Node) -> int:
+    """Number of nodes, constants and windows included."""
+    return sum(1 for _ in walk(node))
+
+
+def operator_count(node: Node) -> int:
+    """Operators in the tree, infix ones and a leading minus included, as BRAIN counts them."""
+    return sum(isinstance(n, Call) for n in walk(node))
+
+
+def fields_used(node: Node) -> frozenset[str]:
+    """Names of all fields and groups in the tree."""
+    return frozenset(n.name for n in walk(node) if isinstance(n, Field))
+
+
+def lookback(node: Node) -> int:
+    """Rows before today that today's value rests on: `ts_mean(x, 20)` 19, `ts_delay(x, 5)` 5, summed along nesting."""
+    if isinstance(node, Constant):
+        return 0
+    if isinstance(node, Field):
+        spec = field_spec(node.name)
+        return spec.history if spec else 0
+    operator = OPERATORS[node.operator]
+    own = 0
+    position = operator.window_position
+    if position is not None:
+        window = node.arguments[position]
+        own = int(window.value) + operator.history if isinstance(window, Constant) else 0
+    return own + max(lookback(argument) for argument in node.arguments)
+
+
+def scale_exponent(node: Node) -> Exponent:
+    """The power of an instrument's price scale that the value carries; None where it is no power (see `scale`)."""
+    if isinstance(node, Constant):
+        return 0
+    if isinstance(node, Field):
+        spec = field_spec(node.name)
+        return spec.scale if spec else None
+    operator = OPERATORS[node.operator]
+    numeric = [node.arguments[i] for i in operator.numeric_positions]
+    constants = [n.value if isinstance(n, Constant) else None for n in numeric]
+    return operator.scale.infer([scale_exponent(n) for n in numeric], constants)

@@ -1,0 +1,74 @@
+"""The tree of an expression: three kinds of immutable node, equal by structure.
+
+Nodes hash once and can be shared, so that equal subexpressions are one key everywhere (planner, caches, duplicates).
+They know no text, no types and no data; see `parser`, `check` and the engine for those.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A data field or a group by name, such as `close` or `sector`."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A number. Windows are constants too: the operator's signature says which argument is one."""
+
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """An operator, by its registered name, applied to arguments; infix forms are calls as well (`a + b` is `add`)."""
+
+    operator: str
+    arguments: tuple[Node, ...]
+    _hash: int = field(init=False, repr=False, compare=False, default=0)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_hash", hash((self.operator, self.arguments)))
+
+    def __hash__(self) -> int:
+        return self._hash
+
+
+Node: TypeAlias = Field | Constant | Call
+
+Path: TypeAlias = tuple[int, ...]
+"""Where a node stands: the argument positions from the root, () being the root itself."""
+
+
+def walk(node: Node) -> Iterator[Node]:
+    """Every node of the tree, parents before children, left to right."""
+    yield node
+    if isinstance(node, Call):
+        for argument in node.arguments:
+            yield from walk(argument)
+
+
+def walk_paths(node: Node, path: Path = ()) -> Iterator[tuple[Path, Node]]:
+    """Every node with its path, parents before children."""
+    yield path, node
+    if isinstance(node, Call):
+        for position, argument in enumerate(node.arguments):
+            yield from walk_paths(argument, (*path, position))
+
+
+def replace_at(node: Node, path: Path, new: Node) -> Node:
+    """The tree with `new` in the place of what stands at `path`; everything beside the path is shared, not copied."""
+    if not path:
+        return new
+    if not isinstance(node, Call):
+        raise IndexError(f"no node at {path}")
+    position, *rest = path
+    arguments = list(node.arguments)
+    arguments[position] = replace_at(arguments[position], tuple(rest), new)
+    return Call(node.operator, tuple(arguments))

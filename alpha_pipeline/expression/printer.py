@@ -1,0 +1,50 @@
+"""Tree to canonical text: BRAIN's operator names, infix where there is a symbol, no bracket that is not needed.
+
+`parse(to_text(node)) == node` for every tree that `parse` can make.
+"""
+
+from __future__ import annotations
+
+from alpha_pipeline.expression.nodes import Constant, Field, Node
+from alpha_pipeline.expression.operator import OPERATORS
+
+_ATOM = 100
+_UNARY = 80
+
+
+def number_text(value: float) -> str:
+    """The shortest text that reads back to the same number; whole numbers without a point."""
+    return str(int(value)) if value == int(value) and abs(value) < 1e15 else repr(value)
+
+
+def to_text(node: Node) -> str:
+    """Canonical text of a tree."""
+    return _print(node)[0]
+
+
+def _print(node: Node) -> tuple[str, int]:
+    """Text of a node, and how tightly it holds together."""
+    if isinstance(node, Field):
+        return node.name, _ATOM
+    if isinstance(node, Constant):
+        return number_text(node.value), _UNARY if node.value < 0 else _ATOM
+    infix = OPERATORS[node.operator].infix
+    if infix is None or len(node.arguments) != (1 if node.operator == "reverse" else 2):
+        return f"{node.operator}({', '.join(to_text(a) for a in node.arguments)})", _ATOM
+    if node.operator == "reverse":
+        operand = node.arguments[0]
+        text, _ = _print(operand)
+        # A number under a minus would read back as a negative number, and --x is clearer as -(-x).
+        bare = not isinstance(operand, Constant) and _print(operand)[1] > _UNARY
+        return f"-{text}" if bare else f"-({text})", _UNARY
+    left, right = node.arguments
+    right_associative = infix.symbol == "^"
+    first = _bracketed(left, infix.precedence + right_associative)
+    second = _bracketed(right, infix.precedence + (not right_associative))
+    space = "" if infix.symbol == "^" else " "
+    return f"{first}{space}{infix.symbol}{space}{second}", infix.precedence
+
+
+def _bracketed(node: Node, weakest: int) -> str:
+    text, precedence = _print(node)
+    return text if precedence >= weakest else f"({text})"

@@ -1,0 +1,46 @@
+"""One tree for what is plainly the same expression, so that duplicates are seen as such.
+
+Only rewrites that leave every value bit-identical: arguments of commutative operators in order of their text, double
+negation removed, `-1 * x` as `-x`, numbers folded.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from alpha_pipeline.expression.nodes import Call, Constant, Node
+from alpha_pipeline.expression.operator import OPERATORS
+from alpha_pipeline.expression.printer import to_text
+
+
+def canonical(node: Node) -> Node:
+    """The canonical form of a tree; canonical trees are fixed points."""
+    if not isinstance(node, Call):
+        return node
+    operator = OPERATORS[node.operator]
+    arguments = [canonical(argument) for argument in node.arguments]
+    if len(arguments) != operator.arity:
+        return Call(node.operator, tuple(arguments))
+    if operator.window_position is None and arguments and all(isinstance(a, Constant) for a in arguments):
+        folded = _fold(node.operator, [a.value for a in arguments if isinstance(a, Constant)])
+        if folded is not None:
+            return folded
+    if node.operator == "multiply":
+        for one, other in (arguments, arguments[::-1]):
+            if one == Constant(-1):
+                return canonical(Call("reverse", (other,)))
+    if node.operator == "reverse" and isinstance(arguments[0], Call) and arguments[0].operator == "reverse":
+        return arguments[0].arguments[0]
+    if operator.commutative:
+        arguments[:2] = sorted(arguments[:2], key=to_text)
+    return Call(node.operator, tuple(arguments))
+
+
+def _fold(name: str, values: list[float]) -> Constant | None:
+    operator = OPERATORS[name]
+    if operator.category not in ("elementwise", "logical"):
+        return None
+    result = float(np.asarray(operator.plain(*(np.array([v]) for v in values)))[0])
+    return Constant(result) if math.isfinite(result) else None
