@@ -1,0 +1,184 @@
+"""The row step: one day's signal → one day's book. Compiled loops over the instruments of one row.
+
+The only implementation of decay → neutralize → scale → truncate → rescale; simulate.py and its `weights` share it.
+Each loop does one thing to a row that stays in the processor's nearest cache: LLVM vectorises such loops, and fails to
+where a sum and a maximum, or many sums over mixed types, share one. Sums are float64 and may be reordered within a row
+(that is what lets them vectorise); a row's result depends on that row's data alone, never on threads or on blocks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from alpha_pipeline.jit import njit
+
+F = TypeVar("F", bound=Callable[..., Any])
+Float32 = npt.NDArray[np.float32]
+Float64 = npt.NDArray[np.float64]
+LARGEST = np.float32(np.finfo(np.float32).max)
+
+
+def reduction(function: F) -> F:
+    """Compile a loop whose sums may be reordered. NaN and infinity keep their meaning: only `reassoc` and `nsz`."""
+    compiled = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "nsz"})(function)
+    return cast(F, compiled)
+
+
+@reduction
+def _admit(signal: Float32, member: npt.NDArray[np.bool_], row: Float64) -> None:
+    """row = signal where it is finite and the instrument a member, else NaN."""
+    for j in range(row.size):
+        value = signal[j]
+        row[j] = np.float64(value) if member[j] & (abs(value) <= LARGEST) else np.nan
+
+
+@reduction
+def _add_decayed(signal: Float32, member: npt.NDArray[np.bool_], weight: float, total: Float64) -> None:
+    """total += weight · signal, a missing value counting 0."""
+    for j in range(total.size):
+        value = signal[j]
+        total[j] += weight * np.float64(value) if member[j] & (abs(value) <= LARGEST) else 0.0
+
+
+@reduction
+def _keep_missing(row: Float64, total: Float64) -> None:
+    """row = total where row has a value: a missing signal stays missing after the decay."""
+    for j in range(row.size):
+        row[j] = total[j] if row[j] == row[j] else np.nan
+
+
+@reduction
+def _mean(row: Float64) -> float:
+    """Mean of the values that are not NaN (0 where there is none)."""
+    total, count = 0.0, 0.0
+    for j in range(row.size):
+        value = row[j]
+        total += value if value == value else 0.0
+        count += 1.0 if value == value else 0.0
+    return total / max(count, 1.0)
+
+
+@reduction
+def _center(row: Float64, mean: float) -> None:
+    """row −= mean, NaN becoming 0: from here on no value is no position."""
+    for j in range(row.size):
+        value = row[j] - mean
+        row[j] = value if value == value else 0.0
+
+
+@reduction
+def _size(row: Float64) -> float:
+    """Σ|row|."""
+    total = 0.0
+    for j in range(row.size):
+        total += abs(row[j])
+    return total
+
+
+@reduction
+def _above(row: Float64, limit: float) -> int:
+    """How many |row| exceed the limit."""
+    count = 0
+    for j in range(row.size):
+        count += 1 if abs(row[j]) > limit else 0
+    return count
+
+
+@reduction
+def _clip(row: Float64, limit: float) -> None:
+    for j in range(row.size):
+        row[j] = min(max(row[j], -limit), limit)
+
+
+@reduction
+def _scale(row: Float64, factor: float, book: Float32) -> None:
+    for j in range(row.size):
+        book[j] = np.float32(row[j] * factor)
+
+
+@njit
+def decide(
+    signal: Float32,
+    member: npt.NDArray[np.bool_],
+    day: int,
+    first_row: int,
+    decay: int,
+    groups: npt.NDArray[np.int64],
+    truncation: float,
+    row: Float64,
+    total: Float64,
+    book: Float32,
+) -> None:
+    """Write the book decided on row `day` into `book` [N]: Σ|book| = 1, or all 0 where no signal is left.
+
+    Args:
+        signal: float32 [T,N]; rows before `first_row` are not read.
+        member: bool [T,N]; outside it there is no position.
+        decay: days of linear decay, newest heaviest; 0 and 1 do nothing. The common denominator is left out: the
+            book is scaled afterwards.
+        groups: offsets [G+1] of the column runs that are neutralized each on their own; empty: no neutralization.
+        truncation: cap of |weight| before the last rescaling; 0 is off.
+        row, total: float64 [N] scratch.
+    """
+    _admit(signal[day], member[day], row)
+    if decay > 1:
+        total[:] = 0.0
+        for age in range(min(decay, day - first_row + 1)):
+            _add_decayed(signal[day - age], member[day - age], float(decay - age), total)
+        _keep_missing(row, total)
+    if groups.size == 0:
+        _center(row, 0.0)
+    else:
+        for g in range(groups.size - 1):
+            part = row[groups[g] : groups[g + 1]]
+            _center(part, _mean(part))
+    size = _size(row)
+    if not size > 0.0:
+        book[:] = 0.0
+        return
+    if truncation > 0.0 and _above(row, truncation * size) > 0:
+        _clip(row, truncation * size)
+        size = _size(row)
+    _scale(row, 1.0 / size, book)
+
+
+@reduction
+def profit(book: Float32, returns: Float32) -> float:
+    """Σ book · returns, a missing return earning 0."""
+    total = 0.0
+    for j in range(book.size):
+        value = np.float64(returns[j])
+        total += np.float64(book[j]) * (value if value == value else 0.0)
+    return total
+
+
+@reduction
+def traded(book: Float32, before: Float32) -> float:
+    """Σ|book − before|."""
+    total = 0.0
+    for j in range(book.size):
+        total += abs(np.float64(book[j]) - np.float64(before[j]))
+    return total
+
+
+@reduction
+def count_long(book: Float32) -> int:
+    """Number of positive weights."""
+    count = 0
+    for j in range(book.size):
+        count += 1 if book[j] > 0.0 else 0
+    return count
+
+
+@reduction
+def count_short(book: Float32) -> int:
+    """Number of negative weights."""
+    count = 0
+    for j in range(book.size):
+        count += 1 if book[j] < 0.0 else 0
+    return count

@@ -1,0 +1,203 @@
+"""From a signal [T,N] to daily profit and trading: one fused pass over the rows, split over threads by blocks.
+
+On each row t from the first that counts: (1) decide the book from data up to t (book.py); (2) it is held on day
+t + lag and earns that day's close-to-close return; (3) the change from the book held before is that day's trading;
+(4) the same book held one day longer gives `pnl_late`. A block of rows first decides the book of the row before it, so
+the result does not depend on how the rows are split: it is bit-identical for any number of threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from alpha_pipeline.backtest.book import Float32, Float64, count_long, count_short, decide, profit, traded
+from alpha_pipeline.backtest.settings import SimulationSettings
+from alpha_pipeline.errors import BadInput
+from alpha_pipeline.jit import njit
+
+
+class Market(Protocol):
+    """What a simulation needs of a panel (alpha_pipeline.market.Panel has it)."""
+
+    @property
+    def universe(self) -> npt.NDArray[np.bool_]:
+        """bool [T,N]: may be held when deciding on that row."""
+
+    @property
+    def pnl_returns(self) -> Float32:
+        """float32 [T,N]: close-to-close return of the day, NaN where it earns nothing."""
+
+    @property
+    def groups(self) -> Mapping[str, npt.NDArray[np.int32]]:
+        """int32 [N] codes in non-decreasing order, by lower-case name."""
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """Daily results per unit of book, float64 [T], 0 before `first_day`.
+
+    Attributes:
+        pnl: Σ weight · return of the day.
+        pnl_late: the same books held one trading day later; its first day is first_day + 1.
+        traded: Σ|Δweight| by which the book held on the day differs from the one held before (1 when first built).
+        long_count, short_count: instruments held.
+        first_day: first row that counts; T where none does.
+    """
+
+    pnl: Float64
+    pnl_late: Float64
+    traded: Float64
+    long_count: Float64
+    short_count: Float64
+    first_day: int
+
+
+def simulate(
+    signal: Float32, panel: Market, settings: SimulationSettings, first_row: int, threads: int = 2
+) -> Simulation:
+    """Simulate a signal.
+
+    Args:
+        signal: float32 [T,N]; any value that is not finite is no position.
+        first_row: first row whose signal counts, the lookback of its expression.
+        threads: blocks of rows that run side by side.
+
+    Raises:
+        BadInput: the panel has no groups for the neutralization asked for.
+        ValueError: shapes do not match.
+    """
+    signal, member, groups = _prepare(signal, panel, settings, first_row)
+    returns = _read_only(panel.pnl_returns)
+    days = signal.shape[0]
+    first_book = first_row + settings.ramp
+    last_book = days - settings.lag  # books from here on would be held after the last day
+    results = np.zeros((5, days))
+    if first_book >= last_book:
+        return Simulation(results[0], results[1], results[2], results[3], results[4], days)
+
+    def block(start: int, stop: int) -> None:
+        _run(
+            signal, member, returns, first_row, settings.decay, groups, settings.truncation, settings.lag,
+            first_book, start, stop, *results,
+        )  # fmt: skip
+
+    pieces = max(1, min(threads, last_book - first_book))
+    edges = [first_book + (last_book - first_book) * i // pieces for i in range(pieces + 1)]
+    if pieces == 1:
+        block(*edges)
+    else:
+        with ThreadPoolExecutor(pieces) as pool:
+            for future in [pool.submit(block, *edge) for edge in pairwise(edges)]:
+                future.result()
+    return Simulation(results[0], results[1], results[2], results[3], results[4], first_book + settings.lag)
+
+
+def weights(signal: Float32, panel: Market, settings: SimulationSettings, first_row: int) -> Float32:
+    """The book decided on each row, float32 [T,N]: row t uses data up to t and is held on row t + settings.lag.
+
+    Rows before the first that counts are 0. The books are exactly those that `simulate` trades.
+    """
+    signal, member, groups = _prepare(signal, panel, settings, first_row)
+    books = np.zeros(signal.shape, dtype=np.float32)
+    _books(
+        signal, member, first_row, settings.decay, groups, settings.truncation, first_row + settings.ramp, books
+    )  # fmt: skip
+    return books
+
+
+def _prepare(
+    signal: Float32, panel: Market, settings: SimulationSettings, first_row: int
+) -> tuple[Float32, npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
+    if signal.shape != panel.universe.shape or signal.shape != panel.pnl_returns.shape:
+        raise ValueError(f"signal {signal.shape}, universe {panel.universe.shape}, returns {panel.pnl_returns.shape}")
+    if first_row < 0:
+        raise ValueError(f"first_row {first_row} is negative")
+    signal = _read_only(np.asarray(signal, dtype=np.float32))
+    return signal, _read_only(panel.universe), _offsets(panel, settings.neutralization, signal.shape[1])
+
+
+def _offsets(panel: Market, neutralization: str, columns: int) -> npt.NDArray[np.int64]:
+    """Edges of the column runs to neutralize, [G+1]; empty for NONE."""
+    if neutralization == "NONE":
+        return np.empty(0, dtype=np.int64)
+    if neutralization == "MARKET":
+        return np.array([0, columns], dtype=np.int64)
+    codes = panel.groups.get(neutralization.lower())
+    if codes is None:
+        known = ", ".join(sorted(name.upper() for name in panel.groups))
+        raise BadInput(
+            f"the data has no {neutralization.lower()} groups",
+            "setting 'neutralization'",
+            f"use NONE or one of {known}, or give a groups file",
+        )
+    steps = np.diff(codes)
+    if (steps < 0).any():
+        raise ValueError(f"the columns of the panel are not sorted by {neutralization.lower()}")
+    return np.concatenate([[0], np.flatnonzero(steps) + 1, [columns]]).astype(np.int64)
+
+
+def _read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """A read-only plain C-order view, so that memory maps and fresh arrays share one compiled version."""
+    view = np.ascontiguousarray(array).view(np.ndarray)
+    view.flags.writeable = False
+    return view
+
+
+@njit
+def _run(
+    signal: Float32,
+    member: npt.NDArray[np.bool_],
+    returns: Float32,
+    first_row: int,
+    decay: int,
+    groups: npt.NDArray[np.int64],
+    truncation: float,
+    lag: int,
+    first_book: int,
+    start: int,
+    stop: int,
+    pnl: Float64,
+    pnl_late: Float64,
+    change: Float64,
+    long_count: Float64,
+    short_count: Float64,
+) -> None:
+    """Decide the books of rows [start, stop) and write what they earn and trade to the rows they are held on."""
+    days, columns = signal.shape
+    row, total = np.empty(columns), np.empty(columns)
+    book, before = np.zeros(columns, np.float32), np.zeros(columns, np.float32)
+    if start > first_book:
+        decide(signal, member, start - 1, first_row, decay, groups, truncation, row, total, before)
+    for day in range(start, stop):
+        decide(signal, member, day, first_row, decay, groups, truncation, row, total, book)
+        held = day + lag
+        pnl[held] = profit(book, returns[held])
+        if held + 1 < days:
+            pnl_late[held + 1] = profit(book, returns[held + 1])
+        change[held] = traded(book, before)
+        long_count[held] = count_long(book)
+        short_count[held] = count_short(book)
+        book, before = before, book
+
+
+@njit
+def _books(
+    signal: Float32,
+    member: npt.NDArray[np.bool_],
+    first_row: int,
+    decay: int,
+    groups: npt.NDArray[np.int64],
+    truncation: float,
+    first_book: int,
+    books: Float32,
+) -> None:
+    row, total = np.empty(signal.shape[1]), np.empty(signal.shape[1])
+    for day in range(first_book, signal.shape[0]):
+        decide(signal, member, day, first_row, decay, groups, truncation, row, total, books[day])
