@@ -1,6 +1,7 @@
-"""The row step: one day's signal → one day's book. Compiled loops over the instruments of one row.
+"""The row step: one day's signal → one day's book → what it earns. Compiled loops over the instruments of one row.
 
-The only implementation of decay → neutralize → scale → truncate → rescale; simulate.py and its `weights` share it.
+The only implementation of decay → neutralize → scale → truncate → rescale: `run_books` and `write_books` share it.
+They stand in one file with it because numba's disk cache notices changes of the own file only.
 Each loop does one thing to a row that stays in the processor's nearest cache: LLVM vectorises such loops, and fails to
 where a sum and a maximum, or many sums over mixed types, share one. Sums are float64 and may be reordered within a row
 (that is what lets them vectorise); a row's result depends on that row's data alone, never on threads or on blocks.
@@ -55,20 +56,25 @@ def _keep_missing(row: Float64, total: Float64) -> None:
 @reduction
 def _mean(row: Float64) -> float:
     """Mean of the values that are not NaN (0 where there is none)."""
-    total, count = 0.0, 0.0
+    total, count = 0.0, 0
     for j in range(row.size):
         value = row[j]
         total += value if value == value else 0.0
-        count += 1.0 if value == value else 0.0
-    return total / max(count, 1.0)
+    for j in range(row.size):
+        count += 1 if row[j] == row[j] else 0
+    return total / max(count, 1)
 
 
 @reduction
-def _center(row: Float64, mean: float) -> None:
-    """row −= mean, NaN becoming 0: from here on no value is no position."""
+def _center(row: Float64, mean: float) -> float:
+    """row −= mean, NaN becoming 0: from here on no value is no position. Returns Σ|row|."""
+    total = 0.0
     for j in range(row.size):
         value = row[j] - mean
-        row[j] = value if value == value else 0.0
+        value = value if value == value else 0.0
+        row[j] = value
+        total += abs(value)
+    return total
 
 
 @reduction
@@ -102,7 +108,7 @@ def _scale(row: Float64, factor: float, book: Float32) -> None:
 
 
 @njit
-def decide(
+def _decide(
     signal: Float32,
     member: npt.NDArray[np.bool_],
     day: int,
@@ -132,12 +138,12 @@ def decide(
             _add_decayed(signal[day - age], member[day - age], float(decay - age), total)
         _keep_missing(row, total)
     if groups.size == 0:
-        _center(row, 0.0)
+        size = _center(row, 0.0)
     else:
+        size = 0.0
         for g in range(groups.size - 1):
             part = row[groups[g] : groups[g + 1]]
-            _center(part, _mean(part))
-    size = _size(row)
+            size += _center(part, _mean(part))
     if not size > 0.0:
         book[:] = 0.0
         return
@@ -148,37 +154,70 @@ def decide(
 
 
 @reduction
-def profit(book: Float32, returns: Float32) -> float:
-    """Σ book · returns, a missing return earning 0."""
-    total = 0.0
+def _hold(book: Float32, before: Float32, returns: Float32, later: Float32) -> tuple[float, float, float, float, float]:
+    """(Σ book · returns, Σ book · later, Σ|book − before|, longs, shorts); a missing return earns 0."""
+    earned, earned_later, change, longs, shorts = 0.0, 0.0, 0.0, 0.0, 0.0
     for j in range(book.size):
-        value = np.float64(returns[j])
-        total += np.float64(book[j]) * (value if value == value else 0.0)
-    return total
+        weight = np.float64(book[j])
+        profit, profit_later = weight * np.float64(returns[j]), weight * np.float64(later[j])
+        earned += profit if profit == profit else 0.0
+        earned_later += profit_later if profit_later == profit_later else 0.0
+        change += abs(weight - np.float64(before[j]))
+        longs += 1.0 if weight > 0.0 else 0.0
+        shorts += 1.0 if weight < 0.0 else 0.0
+    return earned, earned_later, change, longs, shorts
 
 
-@reduction
-def traded(book: Float32, before: Float32) -> float:
-    """Σ|book − before|."""
-    total = 0.0
-    for j in range(book.size):
-        total += abs(np.float64(book[j]) - np.float64(before[j]))
-    return total
+@njit
+def run_books(
+    signal: Float32,
+    member: npt.NDArray[np.bool_],
+    returns: Float32,
+    first_row: int,
+    decay: int,
+    groups: npt.NDArray[np.int64],
+    truncation: float,
+    lag: int,
+    first_book: int,
+    start: int,
+    stop: int,
+    pnl: Float64,
+    pnl_late: Float64,
+    change: Float64,
+    long_count: Float64,
+    short_count: Float64,
+) -> None:
+    """Decide the books of rows [start, stop) and write what they earn and trade to the rows they are held on."""
+    days, columns = signal.shape
+    row, total = np.empty(columns), np.empty(columns)
+    book, before = np.zeros(columns, np.float32), np.zeros(columns, np.float32)
+    if start > first_book:
+        _decide(signal, member, start - 1, first_row, decay, groups, truncation, row, total, before)
+    for day in range(start, stop):
+        _decide(signal, member, day, first_row, decay, groups, truncation, row, total, book)
+        held = day + lag
+        later = min(held + 1, days - 1)
+        earned, earned_later, change[held], long_count[held], short_count[held] = _hold(
+            book, before, returns[held], returns[later]
+        )
+        pnl[held] = earned
+        if later > held:
+            pnl_late[later] = earned_later
+        book, before = before, book
 
 
-@reduction
-def count_long(book: Float32) -> int:
-    """Number of positive weights."""
-    count = 0
-    for j in range(book.size):
-        count += 1 if book[j] > 0.0 else 0
-    return count
-
-
-@reduction
-def count_short(book: Float32) -> int:
-    """Number of negative weights."""
-    count = 0
-    for j in range(book.size):
-        count += 1 if book[j] < 0.0 else 0
-    return count
+@njit
+def write_books(
+    signal: Float32,
+    member: npt.NDArray[np.bool_],
+    first_row: int,
+    decay: int,
+    groups: npt.NDArray[np.int64],
+    truncation: float,
+    first_book: int,
+    books: Float32,
+) -> None:
+    """Write the book decided on each row from `first_book` on into `books` [T,N]."""
+    row, total = np.empty(signal.shape[1]), np.empty(signal.shape[1])
+    for day in range(first_book, signal.shape[0]):
+        _decide(signal, member, day, first_row, decay, groups, truncation, row, total, books[day])

@@ -17,10 +17,9 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from alpha_pipeline.backtest.book import Float32, Float64, count_long, count_short, decide, profit, traded
+from alpha_pipeline.backtest.book import Float32, Float64, run_books, write_books
 from alpha_pipeline.backtest.settings import SimulationSettings
 from alpha_pipeline.errors import BadInput
-from alpha_pipeline.jit import njit
 
 
 class Market(Protocol):
@@ -83,7 +82,7 @@ def simulate(
         return Simulation(results[0], results[1], results[2], results[3], results[4], days)
 
     def block(start: int, stop: int) -> None:
-        _run(
+        run_books(
             signal, member, returns, first_row, settings.decay, groups, settings.truncation, settings.lag,
             first_book, start, stop, *results,
         )  # fmt: skip
@@ -106,7 +105,7 @@ def weights(signal: Float32, panel: Market, settings: SimulationSettings, first_
     """
     signal, member, groups = _prepare(signal, panel, settings, first_row)
     books = np.zeros(signal.shape, dtype=np.float32)
-    _books(
+    write_books(
         signal, member, first_row, settings.decay, groups, settings.truncation, first_row + settings.ramp, books
     )  # fmt: skip
     return books
@@ -148,56 +147,3 @@ def _read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     view = np.ascontiguousarray(array).view(np.ndarray)
     view.flags.writeable = False
     return view
-
-
-@njit
-def _run(
-    signal: Float32,
-    member: npt.NDArray[np.bool_],
-    returns: Float32,
-    first_row: int,
-    decay: int,
-    groups: npt.NDArray[np.int64],
-    truncation: float,
-    lag: int,
-    first_book: int,
-    start: int,
-    stop: int,
-    pnl: Float64,
-    pnl_late: Float64,
-    change: Float64,
-    long_count: Float64,
-    short_count: Float64,
-) -> None:
-    """Decide the books of rows [start, stop) and write what they earn and trade to the rows they are held on."""
-    days, columns = signal.shape
-    row, total = np.empty(columns), np.empty(columns)
-    book, before = np.zeros(columns, np.float32), np.zeros(columns, np.float32)
-    if start > first_book:
-        decide(signal, member, start - 1, first_row, decay, groups, truncation, row, total, before)
-    for day in range(start, stop):
-        decide(signal, member, day, first_row, decay, groups, truncation, row, total, book)
-        held = day + lag
-        pnl[held] = profit(book, returns[held])
-        if held + 1 < days:
-            pnl_late[held + 1] = profit(book, returns[held + 1])
-        change[held] = traded(book, before)
-        long_count[held] = count_long(book)
-        short_count[held] = count_short(book)
-        book, before = before, book
-
-
-@njit
-def _books(
-    signal: Float32,
-    member: npt.NDArray[np.bool_],
-    first_row: int,
-    decay: int,
-    groups: npt.NDArray[np.int64],
-    truncation: float,
-    first_book: int,
-    books: Float32,
-) -> None:
-    row, total = np.empty(signal.shape[1]), np.empty(signal.shape[1])
-    for day in range(first_book, signal.shape[0]):
-        decide(signal, member, day, first_row, decay, groups, truncation, row, total, books[day])
