@@ -231,7 +231,7 @@ def test_read_only_and_other_layouts_are_read_alike() -> None:
 
 def test_missing_groups_are_named() -> None:
     signal, small = random_market(6)
-    with pytest.raises(BadInput, match="no subindustry groups.*MARKET, SECTOR"):
+    with pytest.raises(BadInput, match=r"no subindustry groups.*MARKET, SECTOR"):
         simulate(signal, small, SimulationSettings(neutralization="SUBINDUSTRY"), 0)
 
 
