@@ -62,7 +62,7 @@ def correlation(left: Matrix, right: Matrix) -> Vector:
     left, right = left - left.mean(axis=0), right - right.mean(axis=0)
     spread = np.sqrt((left * left).sum(axis=0) * (right * right).sum(axis=0))
     together: Vector = (left * right).sum(axis=0)
-    return np.divide(together, spread, out=np.zeros(len(spread)), where=spread > 0)
+    return np.asarray(np.divide(together, spread, out=np.zeros(len(spread)), where=spread > 0))
 
 
 def low_volatility(history: History) -> Vector:
@@ -70,19 +70,19 @@ def low_volatility(history: History) -> Vector:
 
 
 def momentum(history: History) -> Vector:
-    return np.subtract(1.0, history.close[-61] / history.close[-1])
+    return np.asarray(1.0 - history.close[-61] / history.close[-1])
 
 
 def reversal(history: History) -> Vector:
-    return np.subtract(history.close[-6] / history.close[-1], 1.0)
+    return np.asarray(history.close[-6] / history.close[-1] - 1.0)
 
 
 def fading_volume(history: History) -> Vector:
-    return np.divide(-mean(history.volume, 20), mean(history.volume, 60))
+    return np.asarray(-mean(history.volume, 20) / mean(history.volume, 60))
 
 
 def price_volume_divergence(history: History) -> Vector:
-    return -correlation(history.close[-60:], history.volume[-60:])
+    return np.negative(correlation(history.close[-60:], history.volume[-60:]))
 
 
 def volume_follows_news(history: History) -> Vector:
@@ -90,7 +90,7 @@ def volume_follows_news(history: History) -> Vector:
 
 
 def volume_conditional_momentum(history: History) -> Vector:
-    change = 1.0 - history.close[-21] / history.close[-1]
+    change: Vector = 1.0 - history.close[-21] / history.close[-1]
     return np.where(mean(history.volume, 20) < mean(history.volume, 60), change, -change)
 
 

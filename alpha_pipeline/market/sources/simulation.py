@@ -186,7 +186,7 @@ def _factor_returns(rng: np.random.Generator, total: int) -> _Factors:
 
 def _student(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.float64]:
     """Student-t(5) of unit variance."""
-    return rng.standard_t(5.0, shape) * np.sqrt(3.0 / 5.0)
+    return np.asarray(rng.standard_t(5.0, shape) * np.sqrt(3.0 / 5.0))
 
 
 def _listing_days(rng: np.random.Generator, total: int, n: int) -> NDArray[np.bool_]:
@@ -198,7 +198,7 @@ def _listing_days(rng: np.random.Generator, total: int, n: int) -> NDArray[np.bo
 
 def _leaving_chance(of_peak: Vector) -> Vector:
     """Daily chance of delisting at a price of `of_peak` times the highest one: six times as high at -75 %."""
-    return np.multiply(YEARLY_DELISTINGS / 252, 0.4 + 2.0 * np.clip((0.75 - of_peak) / 0.5, 0.0, 1.0))
+    return np.asarray(YEARLY_DELISTINGS / 252 * (0.4 + 2.0 * np.clip((0.75 - of_peak) / 0.5, 0.0, 1.0)))
 
 
 def _suspensions(rng: np.random.Generator, total: int, n: int) -> NDArray[np.bool_]:
