@@ -1,0 +1,189 @@
+"""`genetic`: strongly typed genetic programming that aims for many unrelated alphas rather than one best.
+
+1. The first population is drawn from the grammar, sizes ramped from small to large.
+2. Every answer goes into the archive, oriented to a positive Sharpe ratio; behaviour duplicates stay out.
+3. Each ask first proposes exportable expressions whose sign alone was wrong, then a share of blends by forecast, then
+   children of tournament winners by one of the variations, then immigrants.
+4. A parent's reward falls with its correlation to better ones, so tournaments spread over unrelated families.
+
+Everything is determined by the seed and the answers: lists and counters only, no order of a set or of a clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from alpha_pipeline.expression import Node, canonical
+from alpha_pipeline.generate import variation
+from alpha_pipeline.generate.archive import Archive, Individual
+from alpha_pipeline.generate.base import FloatArray, Round, Scored
+from alpha_pipeline.generate.blend import blend, blended_pnl, forecasts
+from alpha_pipeline.generate.grammar import Grammar
+from alpha_pipeline.generate.reward import Thresholds, base_rewards
+
+
+@dataclass(frozen=True)
+class GeneticSettings:
+    """How proposals are spent; shares are of what is left after sign corrections, and need not sum to 1.
+
+    Args:
+        population: parents that tournaments draw from; None for a sixth of the budget, 40 to 400.
+        tournament: contestants per parent.
+        batch: most proposals from one state of knowledge; a longer ask is answered, but learns nothing between.
+        blend, crossover, subtree, point, window, hoist, wrap, immigrant: relative rates of the ways to make a child.
+    """
+
+    population: int | None = None
+    tournament: int = 4
+    blend: float = 0.35
+    crossover: float = 0.15
+    subtree: float = 0.12
+    point: float = 0.08
+    window: float = 0.06
+    hoist: float = 0.04
+    wrap: float = 0.12
+    immigrant: float = 0.08
+
+    def sized(self, budget: int) -> int:
+        """The population for a budget."""
+        return self.population if self.population is not None else min(max(budget // 6, 40), 400)
+
+
+WAYS = ("blend", "crossover", "subtree", "point", "window", "hoist", "wrap", "immigrant")
+TRIES = 400
+"""Attempts in a row without a new valid expression after which the space counts as exhausted."""
+
+
+class GeneticSearch:
+    """Typed genetic programming; see the module.
+
+    Args:
+        grammar: the search space, with its bounds.
+        seed: of every random choice.
+        settings: rates.
+        limits: what counts as exportable.
+        pool: daily profit of alphas accepted before, [k, search days].
+    """
+
+    name = "genetic"
+
+    def __init__(
+        self,
+        grammar: Grammar,
+        seed: int,
+        settings: GeneticSettings | None = None,
+        limits: Thresholds | None = None,
+        pool: FloatArray | None = None,
+    ) -> None:
+        self.grammar = grammar
+        self.settings = settings or GeneticSettings()
+        self.limits = limits or Thresholds()
+        self.population = self.settings.sized(grammar.settings.budget)
+        self.archive = Archive(grammar.settings, self.limits, pool, capacity=5 * self.population)
+        self.history: list[Round] = []
+        self._random = np.random.default_rng(seed)
+        self._seen: set[Node] = set()
+        self._rates = np.array([getattr(self.settings, way) for way in WAYS])
+        self._rates = self._rates / self._rates.sum()
+
+    def ask(self, count: int) -> list[Node]:
+        """`count` new expressions; fewer when `TRIES` attempts in a row gave none."""
+        asked: list[Node] = []
+        while len(asked) < count and len(self._seen) < self.population:
+            node = self._founder()
+            if node is None:
+                break
+            self._take(node, asked)
+        for individual in self.archive.to_negate():
+            if len(asked) < count:
+                self._take(individual.node, asked)
+        self.archive.mark_proposed(set(asked))
+        blends = self._blends()
+        failures = 0
+        while len(asked) < count and failures < TRIES:
+            node = self._child(blends)
+            failures = 0 if node is not None and self._take(node, asked) else failures + 1
+        return asked
+
+    def tell(self, results: Sequence[Scored]) -> None:
+        """Take in the answers."""
+        if not results:
+            return
+        self.archive.add(results)
+        rewards = base_rewards(results, self.grammar.settings)
+        passing = sum(member.proposed and member.meets(self.limits) for member in self.archive.members)
+        self.history.append(
+            Round(len(self.history), len(results), float(rewards.max()), float(rewards.mean()), passing)
+        )
+
+    def _take(self, node: Node, asked: list[Node]) -> bool:
+        node = canonical(node)
+        if node in self._seen or self.grammar.problem(node) is not None:
+            return False
+        self._seen.add(node)
+        asked.append(node)
+        return True
+
+    def _founder(self) -> Node | None:
+        """One of the first population: the size it aims for grows with its number, from 2 to two thirds of the most."""
+        largest = max(3, self.grammar.settings.most_operators * 2 // 3)
+        for _ in range(TRIES):
+            aim = 2 + len(self._seen) * (largest - 2) // self.population
+            node = self.grammar.sample(self._random, aim)
+            if node is not None and node not in self._seen:
+                return node
+        return None
+
+    def _child(self, blends: Blends) -> Node | None:
+        way = WAYS[int(self._random.choice(len(WAYS), p=self._rates))]
+        if way == "immigrant" or not self.archive.members:
+            return self.grammar.sample(self._random)
+        if way == "blend":
+            return blends.next(self._random)
+        parent = self._parent()
+        if way == "crossover":
+            return variation.crossover(self._random, self.grammar, parent.node, self._parent().node)
+        if way == "wrap":
+            return variation.wrap(self._random, self.grammar, parent.node, parent.turnover)
+        changes = {
+            "subtree": variation.subtree,
+            "point": variation.point,
+            "window": variation.window,
+            "hoist": variation.hoist,
+        }
+        return changes[way](self._random, self.grammar, parent.node)
+
+    def _parent(self) -> Individual:
+        """The best of a few drawn from the population, by reward with the correlation term."""
+        archive = self.archive
+        best = np.argsort(-archive.rewards, kind="stable")[: self.population]
+        drawn = self._random.integers(len(best), size=self.settings.tournament)
+        return archive.members[int(best[int(drawn.min())])]
+
+    def _blends(self) -> Blends:
+        return Blends(self.archive, self.population)
+
+
+class Blends:
+    """The blends of one ask: the best forecast first, each next one unlike those already taken."""
+
+    def __init__(self, archive: Archive, candidates: int) -> None:
+        self.archive, self.candidates = archive, candidates
+        self.chosen: list[FloatArray] = [archive.pnl[i] for i in archive.elite]
+        self.used: set[tuple[int, int]] = set()
+
+    def next(self, random: np.random.Generator) -> Node | None:
+        """The next blend, or None when there is no pair left."""
+        chosen = np.array(self.chosen) if self.chosen else np.zeros((0, self.archive.pnl.shape[1]))
+        for forecast in forecasts(self.archive, self.candidates, chosen):
+            pair = (forecast.first, forecast.second)
+            if pair in self.used:
+                continue
+            self.used.add(pair)
+            self.chosen.append(blended_pnl(self.archive, forecast))
+            first, second = (self.archive.members[i].node for i in pair)
+            return blend(random, first, second)
+        return None

@@ -1,0 +1,79 @@
+"""The mining loop: ask a generator, evaluate, tell it, until the budget is spent or somebody says stop."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from alpha_pipeline import progress
+from alpha_pipeline.evaluator import Evaluator, Trial
+from alpha_pipeline.expression import Node
+from alpha_pipeline.generate.base import Generator, Scored, check_proposals
+
+BATCH = 32
+"""Proposals between two looks at the clock and at the stop flag; also what a generator learns from at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proposals:
+    """What a run proposed: every distinct expression, good or bad, in order.
+
+    Attributes:
+        trials: one per proposal.
+        rounds: the ask it came from, counted from 1.
+        seconds: wall time of the loop.
+        stopped: somebody asked to stop before the budget was spent.
+        exhausted: the generator found nothing new before the budget was spent.
+    """
+
+    trials: list[Trial]
+    rounds: list[int]
+    seconds: float
+    stopped: bool
+    exhausted: bool
+
+
+def propose(generator: Generator, evaluator: Evaluator, budget: int) -> Proposals:
+    """Let a generator make `budget` proposals and learn from them; a stop keeps the batches that are done."""
+    listener = progress.current()
+    begun = time.perf_counter()
+    trials: list[Trial] = []
+    rounds: list[int] = []
+    before: set[Node] = set()
+    exhausted = False
+    listener.begin("mining", budget)
+    try:
+        while len(trials) < budget and not listener.stopped:
+            nodes = generator.ask(min(BATCH, budget - len(trials)))
+            if not nodes:
+                exhausted = True
+                break
+            check_proposals(nodes, before)
+            batch = evaluator.evaluate_many(nodes, progress=lambda trial: listener.advance(1, ""))
+            generator.tell([scored(trial) for trial in batch])
+            trials += batch
+            rounds += [rounds[-1] + 1 if rounds else 1] * len(batch)
+            best = max(trials, key=lambda trial: trial.metrics.fitness)
+            listener.advance(0, f"best so far: Sharpe {best.metrics.sharpe:.2f}, fitness {best.metrics.fitness:.2f}")
+    finally:
+        listener.end()
+    stopped = listener.stopped and len(trials) < budget
+    return Proposals(trials, rounds, time.perf_counter() - begun, stopped, exhausted)
+
+
+def scored(trial: Trial) -> Scored:
+    """What a generator may know of a trial: the search window's figures."""
+    pnl = trial.pnl.copy()
+    pnl[: trial.first_day] = np.nan
+    return Scored(
+        node=trial.node,
+        alpha_id=trial.alpha_id,
+        sharpe=trial.metrics.sharpe,
+        pnl=pnl,
+        turnover=trial.metrics.turnover,
+        fitness=trial.metrics.fitness,
+        returns=trial.metrics.returns,
+        finite_share=1.0 - trial.missing,
+    )

@@ -1,0 +1,148 @@
+"""The reward of a proposal, from search-window figures. Pure functions.
+
+    R = 0.5 tanh(SR_lcb / 2) + 0.25 tanh(fitness / 1.5)
+        − 0.1 relu(turnover / 0.7 − 1) − 0.1 relu(1 − turnover / 0.01)
+        − 0.5 relu((ρ_max − 0.5) / 0.5) − 0.05 operators / most operators
+
+SR_lcb is the Sharpe ratio less its standard error, ρ_max the largest |correlation| of daily profit with better
+expressions. What takes no position, is constant or is mostly missing gets −0.5. The saturating terms keep one lucky
+figure from ruling the search; the error keeps short or fat-tailed histories from looking good.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from alpha_pipeline.expression import operator_count
+from alpha_pipeline.generate.base import FloatArray, Scored, SearchSettings
+
+DEGENERATE = -0.5
+DAYS_PER_YEAR = 250
+LOWEST_FINITE_SHARE = 0.95
+FEWEST_COMMON_DAYS = 30
+"""Days that two profit series must share for a correlation; with fewer it counts as 0."""
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """What an alpha must reach on the search window to be worth exporting (BRAIN's submission limits)."""
+
+    sharpe: float = 1.25
+    fitness: float = 1.0
+    lowest_turnover: float = 0.01
+    highest_turnover: float = 0.70
+    correlation: float = 0.70
+
+
+def meets(result: Scored, thresholds: Thresholds) -> bool:
+    """Whether Sharpe, fitness, turnover and coverage meet the thresholds."""
+    return (
+        not is_degenerate(result)
+        and result.sharpe >= thresholds.sharpe
+        and result.fitness >= thresholds.fitness
+        and thresholds.lowest_turnover <= result.turnover <= thresholds.highest_turnover
+    )
+
+
+def is_degenerate(result: Scored) -> bool:
+    """No figures, too few finite cells, or a profit that does not vary."""
+    if result.error is not None or not result.finite_share >= LOWEST_FINITE_SHARE:
+        return True
+    days = result.pnl[np.isfinite(result.pnl)]
+    return len(days) < 2 or not np.isfinite(result.sharpe) or float(days.max()) == float(days.min())
+
+
+def sharpe_standard_error(pnl: FloatArray) -> float:
+    """Standard error of the annualised Sharpe ratio of daily profit, NaN days left out.
+
+    √((1 − γ3·s + (γ4 − 1)/4·s²) / (n − 1)) · √250, with s the daily ratio, γ3 skewness and γ4 raw kurtosis
+    (Mertens 2002; Lo 2002 for the normal case). Infinite for fewer than two days or no variance.
+    """
+    days = pnl[np.isfinite(pnl)]
+    if len(days) < 2 or float(days.std()) == 0.0:
+        return float("inf")
+    z = (days - days.mean()) / days.std()
+    daily = float(days.mean() / days.std())
+    variance = 1.0 - float((z**3).mean()) * daily + (float((z**4).mean()) - 1.0) / 4.0 * daily**2
+    return float(np.sqrt(max(variance, 0.0) / (len(days) - 1) * DAYS_PER_YEAR))
+
+
+def profile_reward(sharpe_lower: float, fitness: float, turnover: float, length: float) -> float:
+    """The reward without the correlation term; `length` is operators over most operators."""
+    return (
+        0.5 * float(np.tanh(sharpe_lower / 2))
+        + 0.25 * float(np.tanh(fitness / 1.5))
+        - 0.1 * max(turnover / 0.70 - 1, 0.0)
+        - 0.1 * max(1 - turnover / 0.01, 0.0)
+        - 0.05 * length
+    )
+
+
+def correlation_penalty(correlation: FloatArray | float) -> FloatArray:
+    """0.5 · relu((|ρ| − 0.5) / 0.5): nothing up to 0.5, a half at 1."""
+    return np.asarray(0.5 * np.maximum((np.abs(correlation) - 0.5) / 0.5, 0.0))
+
+
+def base_rewards(results: Sequence[Scored], settings: SearchSettings) -> FloatArray:
+    """Rewards of the results without the correlation term."""
+    rewards = []
+    for result in results:
+        if is_degenerate(result):
+            rewards.append(DEGENERATE)
+            continue
+        lower = result.sharpe - sharpe_standard_error(result.pnl)
+        length = operator_count(result.node) / settings.most_operators
+        rewards.append(profile_reward(lower, result.fitness, result.turnover, length))
+    return np.array(rewards)
+
+
+def correlations(left: FloatArray, right: FloatArray) -> FloatArray:
+    """Pearson correlation of every row of `left` with every row of `right`, each pair on its common finite days.
+
+    Args:
+        left: [a, days].
+        right: [b, days], the same days.
+
+    Returns:
+        [a, b]; 0 where fewer than `FEWEST_COMMON_DAYS` are shared or one does not vary on them.
+    """
+    if len(left) == 0 or len(right) == 0:
+        return np.zeros((len(left), len(right)))
+    held_left, held_right = np.isfinite(left).astype(np.float64), np.isfinite(right).astype(np.float64)
+    x, y = _standardised(left), _standardised(right)
+    count = held_left @ held_right.T
+    shared = np.maximum(count, 1.0)
+    sum_x, sum_y = x @ held_right.T, held_left @ y.T
+    covariance = x @ y.T / shared - sum_x * sum_y / shared**2
+    variance_x = (x**2) @ held_right.T / shared - (sum_x / shared) ** 2
+    variance_y = held_left @ (y**2).T / shared - (sum_y / shared) ** 2
+    spread = np.sqrt(np.maximum(variance_x, 0.0) * np.maximum(variance_y, 0.0))
+    usable = (count >= FEWEST_COMMON_DAYS) & (variance_x > 1e-12) & (variance_y > 1e-12)
+    return np.clip(np.where(usable, covariance / np.where(usable, spread, 1.0), 0.0), -1.0, 1.0)
+
+
+def _standardised(rows: FloatArray) -> FloatArray:
+    """Rows centred and scaled by their own finite days, 0 where not finite; conditions the sums of squares."""
+    held = np.isfinite(rows)
+    count = np.maximum(held.sum(axis=1, keepdims=True), 1)
+    filled = np.where(held, rows, 0.0)
+    centred = np.where(held, filled - filled.sum(axis=1, keepdims=True) / count, 0.0)
+    spread = np.sqrt((centred**2).sum(axis=1, keepdims=True) / count)
+    return np.asarray(centred / np.where(spread > 0, spread, 1.0))
+
+
+def rewards_by_rank(base: FloatArray, pnl: FloatArray, pool: FloatArray) -> FloatArray:
+    """Rewards with the correlation term, each against the better ones of the same list and against the pool.
+
+    Args:
+        base: rewards without it, [n], in falling order.
+        pnl: their daily profit, [n, days].
+        pool: daily profit of what was accepted before, [k, days].
+    """
+    among = np.abs(correlations(pnl, pnl))
+    better = np.tril(among, -1).max(axis=1, initial=0.0)
+    accepted = np.abs(correlations(pnl, pool)).max(axis=1, initial=0.0)
+    return np.asarray(base - correlation_penalty(np.maximum(better, accepted)))
