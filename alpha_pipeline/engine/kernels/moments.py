@@ -116,9 +116,7 @@ def _pair_afresh(x: Matrix, y: Matrix, t: int, window: int, column: int, state: 
 
 
 @njit
-def _together(
-    x: Matrix, y: Matrix, window: int, needed: int, correlation: bool, out: Matrix, lo: int, hi: int
-) -> None:
+def _together(x: Matrix, y: Matrix, window: int, needed: int, correlation: bool, out: Matrix, lo: int, hi: int) -> None:
     state = np.zeros((13, WIDTH))
     nothing = np.full(WIDTH, NAN, np.float32)
     for left in range(lo, hi, WIDTH):

@@ -43,7 +43,12 @@ def _rank(x: Matrix, window: int, needed: int, out: Matrix, lo: int, hi: int) ->
             first = max(0, t - window + 1)
             day = first
             while day + 4 <= t:
-                x0, x1, x2, x3 = x[day, left:right], x[day + 1, left:right], x[day + 2, left:right], x[day + 3, left:right]
+                x0, x1, x2, x3 = (
+                    x[day, left:right],
+                    x[day + 1, left:right],
+                    x[day + 2, left:right],
+                    x[day + 3, left:right],
+                )
                 for j in range(width):
                     v = today[j]
                     smaller = np.int32(x0[j] < v) + np.int32(x1[j] < v) + np.int32(x2[j] < v) + np.int32(x3[j] < v)
