@@ -11,6 +11,7 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from urllib.parse import quote
 
 import duckdb
 import polars as pl
@@ -32,11 +33,18 @@ class Lake:
     Args:
         root: a local folder (made when first written to) or an address such as "s3://bucket/lake".
         storage_options: credentials and the like, passed on to the object store.
+
+    Raises:
+        BadInput: a local root with % in it, which the Delta libraries read as an encoded character.
     """
 
     def __init__(self, root: str | Path, storage_options: Mapping[str, str] | None = None) -> None:
         self.root = str(root).rstrip("/")
         self.storage_options = dict(storage_options or {})
+        if self.folder is not None and "%" in self.root:
+            raise BadInput(
+                "Delta tables cannot lie below a folder with % in its name", self.root, "choose another home"
+            )
 
     @property
     def folder(self) -> Path | None:
@@ -76,7 +84,10 @@ class Lake:
             BadInput: the table is neither stored nor known to tables.py.
         """
         if self.exists(table):
-            return pl.scan_delta(self._address(table), storage_options=self.storage_options or None)
+            # polars' own reader looks for "a%20b" where the folder is called "a b"; the one by pyarrow does not
+            odd_name = self.folder is not None and quote(str(self.folder)) != str(self.folder)
+            options = self.storage_options or None
+            return pl.scan_delta(self._address(table), storage_options=options, use_pyarrow=odd_name)
         if table in TABLES:
             return pl.LazyFrame(schema=TABLES[table].schema)
         raise BadInput(f"there is no table '{table}'", f"lake {self.root}", f"use one of {', '.join(self.names())}")

@@ -86,7 +86,7 @@ class Ledger:
         return hashlib.sha256(json.dumps(held).encode()).hexdigest()[:12]
 
     def pool_pnl(self, pool_key: str, exclude_run: str | None = None, search_only: bool = True) -> pl.DataFrame:
-        """Daily profit (alpha_id, date, pnl) of the pool's alphas, on the search-window days of the run that found each.
+        """Daily profit (alpha_id, date, pnl) of the pool's alphas, on the search-window days of the run of each.
 
         Raises:
             BadInput: an accepted alpha has no profit stored, as when its run died while committing.

@@ -76,7 +76,7 @@ class Model:
 
 
 def sql_folder(folder: str | Path | None = None) -> Path:
-    """Where the models are: `folder`, else ALPHA_SQL, else `dbt_like_sql` beside the package or below the working folder.
+    """Where the models are: `folder`, else ALPHA_SQL, else `dbt_like_sql` beside the package or the working folder's.
 
     Raises:
         BadInput: none of them is there, as after an install without the repository.

@@ -1,6 +1,6 @@
 """What the ledger keeps: the columns of its tables, with their units.
 
-Ratios are fractions. A column may be null only where told. Every table has `generation_run`, the run that wrote the row.
+Ratios are fractions. A column may be null only where told. `generation_run` is the run that wrote the row.
 """
 
 from __future__ import annotations
@@ -63,10 +63,14 @@ def conform(name: str, frame: pl.DataFrame) -> pl.DataFrame:
     return whole
 
 
+def _schema(columns: Mapping[str, type[pl.DataType]]) -> pl.Schema:
+    return pl.Schema(columns)
+
+
 TABLES: Mapping[str, Table] = {
     "trials": Table(
         "One evaluated expression of one run, on the search window",
-        pl.Schema(
+        _schema(
             {
                 "generation_run": pl.String,
                 "market_id": pl.String,
@@ -87,7 +91,7 @@ TABLES: Mapping[str, Table] = {
     ),
     "verdicts": Table(
         "One stage's judgement of one alpha of one run",
-        pl.Schema(
+        _schema(
             {
                 "generation_run": pl.String,
                 "alpha_id": pl.String,
@@ -103,7 +107,7 @@ TABLES: Mapping[str, Table] = {
     ),
     "accepted": Table(
         "One alpha of the pool that later alphas must differ from",
-        pl.Schema(
+        _schema(
             {
                 "pool_key": pl.String,
                 "generation_run": pl.String,
@@ -122,7 +126,7 @@ TABLES: Mapping[str, Table] = {
     ),
     "accepted_pnl": Table(
         "The profit of one accepted alpha on one day, per unit of book",
-        pl.Schema(
+        _schema(
             {
                 "pool_key": pl.String,
                 "generation_run": pl.String,
