@@ -8,6 +8,10 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from alpha_pipeline.market.build import build_from
+from alpha_pipeline.market.panel import Panel
+from alpha_pipeline.market.sources import open_source
+
 settings.register_profile(
     "house", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
@@ -24,3 +28,9 @@ def real_data() -> Path:
     if not (folder / "us_daily_2016_2021" / "us_daily_2016_2021.parquet").exists():
         pytest.skip(f"real prices are not at {folder} (set ALPHA_REAL_DATA to their folder)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def small_panel() -> Panel:
+    """A synthetic market of 60 instruments × 700 days, under a second to make; 560 days of it are search window."""
+    return build_from(open_source("synthetic", seed=11, instruments=60, days=700)).panel

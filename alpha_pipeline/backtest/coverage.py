@@ -7,15 +7,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from alpha_pipeline.backtest.simulate import read_only
 from alpha_pipeline.jit import njit
 
 
 @njit
-def _count(signal: Any, age: Any, lookback: int, start: int, stop: int) -> tuple[int, int]:
+def _count(signal: Any, universe: Any, age: Any, lookback: int, start: int, stop: int) -> tuple[int, int]:
     cells = missing = 0
     for day in range(start, stop):
         for column in range(signal.shape[1]):
-            if age[day, column] >= lookback:
+            if universe[day, column] and age[day, column] >= lookback:
                 cells += 1
                 missing += not np.isfinite(signal[day, column])
     return cells, missing
@@ -38,6 +39,6 @@ def missing_share(
     Returns:
         A fraction; 1.0 where no cell is old enough, since then nothing speaks for the signal.
     """
-    old_enough = np.where(universe, age, np.int32(-1))
-    cells, missing = _count(np.ascontiguousarray(signal), old_enough, lookback, max(days.start, lookback), days.stop)
+    first = max(days.start, lookback)
+    cells, missing = _count(read_only(signal), read_only(universe), read_only(age), lookback, first, days.stop)
     return missing / cells if cells else 1.0

@@ -46,7 +46,7 @@ class Simulation:
         pnl: Σ weight · return of the day.
         pnl_late: the same books held one trading day later; its first day is first_day + 1.
         traded: Σ|Δweight| by which the book held on the day differs from the one held before (1 when first built).
-        long_count, short_count: instruments held.
+        long_count, short_count: instruments held, of more than a millionth of an equal weight.
         first_day: first row that counts; T where none does.
     """
 
@@ -73,7 +73,7 @@ def simulate(
         ValueError: shapes do not match.
     """
     signal, member, groups = _prepare(signal, panel, settings, first_row)
-    returns = _read_only(panel.pnl_returns)
+    returns = read_only(panel.pnl_returns)
     days = signal.shape[0]
     first_book = first_row + settings.ramp
     last_book = days - settings.lag  # books from here on would be held after the last day
@@ -118,8 +118,8 @@ def _prepare(
         raise ValueError(f"signal {signal.shape}, universe {panel.universe.shape}, returns {panel.pnl_returns.shape}")
     if first_row < 0:
         raise ValueError(f"first_row {first_row} is negative")
-    signal = _read_only(np.asarray(signal, dtype=np.float32))
-    return signal, _read_only(panel.universe), _offsets(panel, settings.neutralization, signal.shape[1])
+    signal = read_only(np.asarray(signal, dtype=np.float32))
+    return signal, read_only(panel.universe), _offsets(panel, settings.neutralization, signal.shape[1])
 
 
 def _offsets(panel: Market, neutralization: str, columns: int) -> npt.NDArray[np.int64]:
@@ -142,7 +142,7 @@ def _offsets(panel: Market, neutralization: str, columns: int) -> npt.NDArray[np
     return np.concatenate([[0], np.flatnonzero(steps) + 1, [columns]]).astype(np.int64)
 
 
-def _read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """A read-only plain C-order view, so that memory maps and fresh arrays share one compiled version."""
     view = np.ascontiguousarray(array).view(np.ndarray)
     view.flags.writeable = False

@@ -1,0 +1,98 @@
+"""The command line: `alpha-pipeline COMMAND`.
+
+Exit codes: 0 done, 1 rejected expression, 2 bad input or usage, 130 interrupted with work kept. With `--json` the last
+line of stdout is one JSON object; everything for people goes to stderr then.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from alpha_pipeline import __version__
+from alpha_pipeline.errors import AlphaPipelineError
+
+BAD, INTERRUPTED = 2, 130  # all four codes: see `display`
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """One line on stderr, exit 2."""
+        self.exit(BAD, f"error: {message}; see `{self.prog} --help`\n")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """All commands and options."""
+    parser = _Parser(prog="alpha-pipeline", description="Mines formulaic stock alphas and hands over those worth it.")
+    parser.add_argument("--version", action="version", version=f"alpha-pipeline {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
+
+    def command(name: str, summary: str) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, help=summary, description=summary)
+        made.add_argument("--home", help="folder of all state (default: $ALPHA_HOME or .alpha)")
+        made.add_argument("--json", action="store_true", help="print one JSON object as the last line of stdout")
+        return made
+
+    def source(made: argparse.ArgumentParser) -> None:
+        made.add_argument("--source", choices=["synthetic", "files", "yahoo"], help="where prices come from")
+        made.add_argument("--path", help="files: file or folder; yahoo: tickers, or a file of them")
+        made.add_argument("--groups", help="CSV or Parquet with symbol and sector, industry, subindustry")
+        made.add_argument("--universe", help="TOPn by traded value (default TOP3000)")
+        made.add_argument("--memory", help="budget for buffers and caches, e.g. 2GiB")
+
+    mine = command("mine", "Run the whole pipeline for a new generation run.")
+    source(mine)
+    mine.add_argument("--generator", help="random or genetic (default genetic)")
+    mine.add_argument("--candidates", type=int, help="distinct expressions to propose (default 500)")
+    mine.add_argument("--seed", type=int, help="makes the run repeatable; by default each run has its own")
+
+    source(command("ingest", "Read prices, clean them, build the panel and make it the current one."))
+
+    for name, summary in (
+        ("evaluate", "Simulate one expression and print its figures."),
+        ("validate", "Put expressions through all eight stages; exit 1 if one is rejected."),
+    ):
+        made = command(name, summary)
+        made.add_argument("expression", nargs=None if name == "evaluate" else "?", help="Fast Expression text")
+        made.add_argument("--panel", help="panel version (default: the current one)")
+        if name == "evaluate":
+            made.add_argument("--window", default="search", help="search (default), gate or full")
+        else:
+            made.add_argument("--file", help="text file with one expression a line")
+
+    export = command("export", "Write the accepted alphas to a file.")
+    export.add_argument("--format", choices=["json", "csv"], default="json")
+    export.add_argument("--out", help="folder to write to (default: <home>/exports)")
+    export.add_argument("--panel", help="panel version whose market is meant (default: the current one)")
+
+    universe = command("universe", "Show the universe of the panel, month by month.")
+    universe.add_argument("--panel", help="panel version (default: the current one)")
+
+    ui = command("ui", "Start Dagster's UI and daemon on this home.")
+    ui.add_argument("--host", default="127.0.0.1")
+    ui.add_argument("--port", type=int, default=3000)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code."""
+    options = build_parser().parse_args(arguments)
+    if options.home:
+        os.environ["ALPHA_HOME"] = options.home
+    try:
+        from alpha_pipeline.cli.commands import COMMANDS  # imports the numerical libraries; --help needs none of them
+
+        return COMMANDS[options.command](options)
+    except AlphaPipelineError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return BAD
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted; what was committed before is kept\n")
+        return INTERRUPTED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,18 @@
+"""Name of a command → the function that does it: options in, exit code out."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+
+from alpha_pipeline.cli import judging, keeping, mining
+
+COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "mine": mining.mine,
+    "ingest": mining.ingest,
+    "evaluate": judging.evaluate,
+    "validate": judging.validate,
+    "export": keeping.export,
+    "universe": keeping.universe,
+    "ui": keeping.ui,
+}

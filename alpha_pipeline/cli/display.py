@@ -1,0 +1,132 @@
+"""What the command line shows: progress, tables, and the one JSON object that scripts read. No decisions here."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from types import FrameType, TracebackType
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+DONE, REJECTED, BAD, INTERRUPTED = 0, 1, 2, 130
+"""Exit codes: done; a rejected expression; bad input or usage; interrupted with work kept."""
+
+errors = Console(stderr=True)
+"""Progress and warnings."""
+
+output = Console()
+"""Results for people."""
+
+
+def warn(warnings: Sequence[str]) -> None:
+    """What every figure must be read with."""
+    for sentence in warnings:
+        errors.print(f"note: {sentence}", style="yellow", markup=False)
+
+
+def figure(value: float | None) -> str:
+    """A figure with four significant digits or decimals; empty for none."""
+    if value is None:
+        return ""
+    return f"{value:.4f}" if 0.001 <= abs(value) < 1000 or value == 0 else f"{value:.4g}"
+
+
+def emit(value: Mapping[str, Any]) -> None:
+    """Print the JSON object of `--json`: one line, NaN and infinity as null."""
+    sys.stdout.write(json.dumps(_plain(value), allow_nan=False) + "\n")
+    sys.stdout.flush()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+        return None
+    return value
+
+
+def table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]], wide: str = "") -> Table:
+    """A table; the column named `wide` is text and may fold, all others are figures."""
+    made = Table(title=title, title_justify="left", title_style="bold", header_style="dim")
+    for name in header:
+        made.add_column(name, justify="left" if name in (wide, header[0]) else "right", overflow="fold")
+    for row in rows:
+        made.add_row(*row)
+    return made
+
+
+class Listener:
+    """Progress on a terminal, and Ctrl-C as a request to stop: the first finishes what is at hand, the second aborts.
+
+    Where stderr is no terminal, a line every tenth of the work takes the bar's place.
+    """
+
+    def __init__(self) -> None:
+        self.stopped = False
+        self._bar: Progress | None = None
+        self._task: TaskID | None = None
+        self._previous: Any = None
+        self._what, self._total, self._done, self._said = "", 0, 0, 0
+
+    def __enter__(self) -> Listener:
+        self._previous = signal.getsignal(signal.SIGINT)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.end()
+        signal.signal(signal.SIGINT, self._previous)
+
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        if self.stopped:
+            raise KeyboardInterrupt
+        self.stopped = True
+        errors.print("stopping: finishing what is at hand and keeping it (Ctrl-C again to abort)")
+
+    def begin(self, what: str, total: int) -> None:
+        """See `progress.Listener`. Ctrl-C is taken over here, inside the work: Dagster sets its own handler before."""
+        self._previous = signal.getsignal(signal.SIGINT)
+        signal.signal(signal.SIGINT, self._interrupt)
+        self._what, self._total, self._done, self._said = what, total, 0, 0
+        if errors.is_terminal:
+            columns = (
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[rate]}"),
+                TimeRemainingColumn(),
+                TextColumn("{task.fields[note]}"),
+            )
+            self._bar = Progress(*columns, console=errors, transient=True)
+            self._bar.start()
+            self._task = self._bar.add_task(what, total=total, note="", rate="")
+        else:
+            errors.print(f"{what} …")
+
+    def advance(self, steps: int, note: str) -> None:
+        """See `progress.Listener`."""
+        self._done += steps
+        if self._bar is not None and self._task is not None:
+            speed = self._bar.tasks[0].speed
+            rate = f"{speed:.1f}/s" if speed else ""
+            shown = note or self._bar.tasks[0].fields["note"]
+            self._bar.update(self._task, advance=steps, rate=rate, note=shown)
+        elif note and self._total and self._done * 10 // self._total > self._said:
+            self._said = self._done * 10 // self._total
+            errors.print(f"{self._what}: {self._done}/{self._total}  {note}")
+
+    def end(self) -> None:
+        """See `progress.Listener`."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+        if self._previous is not None:
+            signal.signal(signal.SIGINT, self._previous)

@@ -1,0 +1,129 @@
+"""`evaluate` and `validate`: what one expression is worth."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import Any
+
+from alpha_pipeline.backtest import Metrics
+from alpha_pipeline.cli.display import DONE, REJECTED, emit, figure, output, table, warn
+from alpha_pipeline.errors import BadInput
+from alpha_pipeline.expression import check, parse_text
+from alpha_pipeline.orchestration.workbench import Workbench
+from alpha_pipeline.settings import load_settings
+from alpha_pipeline.validate import Bench, checks, judge_fully
+
+SHOWN_METRICS = ("sharpe", "turnover", "fitness", "returns", "drawdown", "margin", "long_count", "short_count")
+
+
+def metrics_json(metrics: Metrics) -> dict[str, Any]:
+    """The figures of the contract, in its order."""
+    values = metrics.to_dict()
+    return {name: values[name] for name in SHOWN_METRICS}
+
+
+def evaluate(options: argparse.Namespace) -> int:
+    """Simulate one expression."""
+    workbench = Workbench(load_settings())
+    panel = workbench.home.panel(options.panel)
+    bench = workbench.bench(panel)
+    bench.evaluator.windows.named(options.window)
+    parsed = parse_text(options.expression)
+    check(parsed, bench.evaluator.available)
+    begun = time.perf_counter()
+    trial = bench.evaluator.evaluate(parsed.node)
+    seconds = time.perf_counter() - begun
+    metrics = trial.sealed.metrics[options.window]
+    late = trial.sealed.sharpe_one_day_later[options.window]
+    if options.json:
+        emit(
+            {
+                "expression": options.expression,
+                "canonical": trial.expression,
+                "alpha_id": trial.alpha_id,
+                "settings": bench.evaluator.settings.to_dict(),
+                "window": options.window,
+                "metrics": metrics_json(metrics),
+                "sharpe_one_day_later": late,
+                "missing": trial.missing,
+                "days": metrics.days,
+                "data_version": panel.version,
+                "synthetic": panel.info.synthetic,
+                "warnings": list(panel.info.warnings),
+                "seconds": seconds,
+            }
+        )
+        return DONE
+    warn(panel.info.warnings)
+    rows = [[name, figure(value)] for name, value in metrics_json(metrics).items()]
+    rows += [["sharpe one day later", figure(late)], ["days", str(metrics.days)]]
+    title = f"{panel.info.label} {trial.expression}  ({options.window} window)".strip()
+    output.print(table(title, ["figure", "value"], rows))
+    return DONE
+
+
+def validate(options: argparse.Namespace) -> int:
+    """Put one expression, or a file of them, through all eight stages."""
+    if (options.expression is None) == (options.file is None):
+        raise BadInput("give one expression, or --file", "alpha-pipeline validate", "not both, not neither")
+    texts = [options.expression] if options.file is None else read_expressions(options.file)
+    workbench = Workbench(load_settings())
+    panel = workbench.home.panel(options.panel)
+    bench = workbench.bench(panel)
+    results = [judged(text, bench) for text in texts]
+    rejected = sum(result["status"] == "rejected" for result in results)
+    if options.json:
+        info = panel.info
+        about = {"data_version": panel.version, "synthetic": info.synthetic, "warnings": list(info.warnings)}
+        if options.file is None:
+            emit({**results[0], **about})
+        else:
+            emit({"results": results, "accepted": len(results) - rejected, "rejected": rejected, **about})
+    else:
+        warn(panel.info.warnings)
+        for result in results:
+            show_verdicts(result, panel.info.label)
+    return REJECTED if rejected else DONE
+
+
+def read_expressions(file: str) -> list[str]:
+    """The expressions of a text file, one a line; blank lines and lines that begin with # are skipped."""
+    try:
+        lines = Path(file).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"cannot be read as text ({type(error).__name__})", file, "name a UTF-8 text file") from error
+    texts = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
+    if not texts:
+        raise BadInput("it holds no expression", file, "write one expression a line")
+    return texts
+
+
+def judged(text: str, bench: Bench) -> dict[str, Any]:
+    """The verdicts on one expression as JSON."""
+    candidate, verdicts = judge_fully(text, bench)
+    passed = len(verdicts) == 8 and all(verdict.passed for verdict in verdicts)
+    return {
+        "expression": text,
+        "status": "accepted" if passed else "rejected",
+        "stages": [verdict.to_dict() for verdict in verdicts],
+        "checks": [check.to_dict() for check in checks(candidate, verdicts, bench)],
+        "export": candidate.export_text if passed else None,
+    }
+
+
+def show_verdicts(result: dict[str, Any], label: str) -> None:
+    """The verdicts on one expression for people."""
+    rows = [
+        [
+            f"{stage['stage']} {stage['name']}",
+            "[green]pass[/]" if stage["passed"] else "[red]reject[/]",
+            figure(stage["value"]),
+            figure(stage["threshold"]),
+            stage["reason"] or "",
+        ]
+        for stage in result["stages"]
+    ]
+    title = f"{label} {result['expression']}: {result['status']}".strip()
+    output.print(table(title, ["stage", "verdict", "value", "threshold", "reason"], rows, wide="reason"))

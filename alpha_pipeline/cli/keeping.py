@@ -1,0 +1,87 @@
+"""`export`, `universe` and `ui`: what is kept, and where to look at it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+
+import alpha_pipeline
+from alpha_pipeline.cli.display import DONE, emit, errors, output, table, warn
+from alpha_pipeline.errors import BadInput
+from alpha_pipeline.export import ManualExporter
+from alpha_pipeline.home import Home
+from alpha_pipeline.orchestration.records import accepted_records
+from alpha_pipeline.orchestration.workbench import Workbench
+from alpha_pipeline.settings import load_settings
+
+MONTHS_SHOWN = 12
+
+
+def export(options: argparse.Namespace) -> int:
+    """Write all accepted alphas of the panel's market to one file."""
+    workbench = Workbench(load_settings())
+    panel = workbench.home.panel(options.panel)
+    records = accepted_records(workbench, panel)
+    if not records:
+        raise BadInput(f"no alpha of {panel.info.market_id} was accepted yet", str(workbench.home.root), "run `mine`")
+    folder = Path(options.out) if options.out else workbench.home.exports
+    path = ManualExporter(folder).export_to_file(records, options.format)
+    if options.json:
+        emit({"file": str(path), "format": options.format, "exported": len(records), "synthetic": panel.info.synthetic})
+        return DONE
+    warn(panel.info.warnings)
+    output.print(f"{panel.info.label} {len(records)} alphas: {path}".strip(), soft_wrap=True)
+    return DONE
+
+
+def universe(options: argparse.Namespace) -> int:
+    """Show how many instruments the universe holds, month by month, and who is in it on the last day."""
+    panel = Home(load_settings().home).panel(options.panel)
+    months = panel.dates.astype("datetime64[M]")
+    counts = panel.universe.sum(axis=1)
+    by_month = [
+        {
+            "month": str(month),
+            "days": int((months == month).sum()),
+            "fewest": int(counts[months == month].min()),
+            "most": int(counts[months == month].max()),
+        }
+        for month in np.unique(months)
+    ]
+    members = panel.instruments[panel.universe[-1]].tolist()
+    if options.json:
+        emit(
+            {
+                "data_version": panel.version,
+                "universe": panel.info.universe,
+                "synthetic": panel.info.synthetic,
+                "instruments": len(panel.instruments),
+                "date": str(panel.dates[-1]),
+                "members": sorted(members),
+                "months": by_month,
+            }
+        )
+        return DONE
+    warn(panel.info.warnings)
+    rows = [[str(value) for value in month.values()] for month in by_month[-MONTHS_SHOWN:]]
+    title = f"{panel.info.label} {panel.info.universe} of {len(panel.instruments):,} instruments".strip()
+    output.print(table(f"{title}, last months", ["month", "days", "fewest", "most"], rows))
+    output.print(f"{len(members):,} members on {panel.dates[-1]} (all of them with --json)")
+    return DONE
+
+
+def ui(options: argparse.Namespace) -> int:
+    """Become `dagster dev` on this home; Ctrl-C ends it."""
+    home = Home(load_settings().home)
+    workspace = Path(alpha_pipeline.__file__).resolve().parents[1] / "workspace.yaml"
+    what = ["-w", str(workspace)] if workspace.exists() else ["-m", "alpha_pipeline.definitions"]
+    program = Path(sys.executable).with_name("dagster")
+    if not program.exists():
+        raise BadInput("the program `dagster` is missing", str(program), "install the package with its dependencies")
+    os.environ.update(ALPHA_HOME=str(home.root), DAGSTER_HOME=str(home.dagster), DAGSTER_DISABLE_TELEMETRY="1")
+    errors.print(f"Dagster on http://{options.host}:{options.port}, state in {home.root}", soft_wrap=True)
+    os.execv(program, [str(program), "dev", *what, "-h", options.host, "-p", str(options.port)])

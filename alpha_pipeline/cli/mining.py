@@ -1,0 +1,157 @@
+"""`mine` and `ingest`: Dagster's jobs run in this process, with live progress, and what came of them."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import sys
+import time
+from typing import Any
+
+from alpha_pipeline import progress
+from alpha_pipeline.cli.display import DONE, INTERRUPTED, Listener, emit, errors, output, table, warn
+from alpha_pipeline.engine.warmup import warmup
+from alpha_pipeline.orchestration.assets.validation import asset_name
+from alpha_pipeline.orchestration.launch import Finished, Launcher
+from alpha_pipeline.settings import Settings, load_settings
+from alpha_pipeline.validate import FUNNEL
+
+BEST_SHOWN = 10
+BEST_FIGURES = {"sharpe": ".2f", "fitness": ".2f", "turnover": ".1%", "returns": ".1%"}
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    names = ("source", "path", "groups", "universe", "memory", "generator", "candidates", "seed")
+    return load_settings(**{name: getattr(options, name, None) for name in names})
+
+
+def peak_memory() -> int:
+    """The largest resident memory of this process so far, in bytes, mapped pages included."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def ingest(options: argparse.Namespace) -> int:
+    """Read prices and make the panel current."""
+    launcher = Launcher(_settings(options))
+    begun = time.perf_counter()
+    with Listener() as listener, progress.listening(listener):
+        finished = launcher.ingest()
+    panel = finished.metadata["cleaned_panel"]
+    report = panel["report"]
+    if options.json:
+        emit(
+            {
+                "data_version": panel["data_version"],
+                "source": launcher.workbench.settings.source,
+                "synthetic": launcher.workbench.home.panel().info.synthetic,
+                "dates": panel["dates"],
+                "instruments": panel["instruments"],
+                "first": panel["first"],
+                "last": panel["last"],
+                "universe": panel["universe"],
+                "quality": report,
+                "warnings": panel["warnings"],
+                "seconds": time.perf_counter() - begun,
+                "peak_memory": peak_memory(),
+            }
+        )
+        return DONE
+    show_panel(finished)
+    return DONE
+
+
+def show_panel(finished: Finished) -> None:
+    """A fresh panel and its quality, for people."""
+    panel = finished.metadata["cleaned_panel"]
+    report = panel["report"]
+    warn(panel["warnings"])
+    size = f"{panel['instruments']} instruments × {panel['dates']} days, {panel['first']} to {panel['last']}"
+    rows = [[rule, f"{count:,}"] for rule, count in report["quarantined"].items() if count]
+    rows += [["histories cut in two", f"{len(report['cuts']):,}"], ["rows kept", f"{report['rows_out']:,}"]]
+    output.print(table(f"{panel['label']}: {size} (panel {panel['data_version']})", ["cleaning", "rows"], rows))
+
+
+def mine(options: argparse.Namespace) -> int:
+    """Run the pipeline for a new generation run."""
+    launcher = Launcher(_settings(options))
+    warmup(lambda message: errors.print(message))
+    with Listener() as listener, progress.listening(listener):
+        version, ingested = launcher.ensure_panel()
+        if listener.stopped:
+            errors.print("stopped after the ingest; the panel is kept")
+            return INTERRUPTED
+        begun = time.perf_counter()
+        key = launcher.new_run()
+        finished = launcher.generate(key, version)
+        seconds = time.perf_counter() - begun
+    summary = summarise(launcher, key, finished, seconds)
+    if options.json:
+        emit(summary)
+    else:
+        if ingested is not None:
+            show_panel(ingested)
+        else:
+            warn(summary["warnings"])
+        show_run(summary, finished)
+    return INTERRUPTED if finished.metadata["candidate_batch"]["stopped"] else DONE
+
+
+def summarise(launcher: Launcher, key: str, finished: Finished, seconds: float) -> dict[str, Any]:
+    """The JSON object of a mining run."""
+    batch, export = finished.metadata["candidate_batch"], finished.metadata["export_set"]
+    panel = launcher.workbench.run(key).panel
+    stages = []
+    for number, stage in enumerate(FUNNEL, start=1):
+        found = finished.metadata[asset_name(number, stage)]
+        reasons = json.loads(found["reasons_json"])
+        stages.append({"stage": number, "name": stage.name, "in": found["in"], "out": found["out"], "reasons": reasons})
+    proposed = batch["proposed"]
+    return {
+        "generation_run": key,
+        "data_version": panel.version,
+        "source": panel.info.source,
+        "synthetic": panel.info.synthetic,
+        "generator": batch["generator"],
+        "seed": batch["seed"],
+        "proposed": proposed,
+        "evaluations": batch["evaluations"],
+        "stages": stages,
+        "exported": export["exported"],
+        "stage_pass_rate": stages[-1]["out"] / proposed if proposed else 0.0,
+        "export_rate": export["exported"] / proposed if proposed else 0.0,
+        "export_per_evaluation": export["exported"] / batch["evaluations"] if batch["evaluations"] else 0.0,
+        "seconds": seconds,
+        "mining_seconds": batch["mining_seconds"],
+        "candidates_per_hour": 3600 * proposed / seconds,
+        "peak_memory": peak_memory(),
+        "interrupted": batch["stopped"],
+        "warnings": list(panel.info.warnings),
+        "export": {"json": export["json"], "csv": export["csv"]},
+    }
+
+
+def show_run(summary: dict[str, Any], finished: Finished) -> None:
+    """The funnel and the best alphas, for people."""
+    label = "SYNTHETIC " if summary["synthetic"] else ""
+    rows = []
+    for stage in summary["stages"]:
+        reasons = [f"{count} {reason}" for reason, count in list(stage["reasons"].items())[:3]]
+        rows.append([f"{stage['stage']} {stage['name']}", f"{stage['in']:,}", f"{stage['out']:,}", "\n".join(reasons)])
+    export = finished.metadata["export_set"]
+    refused = [f"{count} {reason}" for reason, count in json.loads(export["refused_json"]).items()]
+    rows.append(["export set", f"{summary['stages'][-1]['out']:,}", f"{summary['exported']:,}", "\n".join(refused)])
+    title = f"{label}{summary['generation_run']}: {summary['proposed']:,} {summary['generator']} proposals"
+    output.print(table(title, ["stage", "in", "out", "rejected because"], rows, wide="rejected because"))
+    best = json.loads(export["best_json"])[:BEST_SHOWN]
+    if best:
+        rows = [[row["expression"], *(f"{row[name]:{form}}" for name, form in BEST_FIGURES.items())] for row in best]
+        header = ["expression", *BEST_FIGURES]
+        output.print(table(f"{label}best alphas exported (search window)", header, rows, wide="expression"))
+    rate = f"{summary['candidates_per_hour']:,.0f} candidates an hour"
+    output.print(f"{summary['seconds']:.1f} s, {rate}, peak memory {summary['peak_memory'] / (1 << 30):.2f} GiB")
+    output.print(f"export: {summary['export']['json']}", soft_wrap=True)
+    output.print(f"        {summary['export']['csv']}", soft_wrap=True)
+    if summary["interrupted"]:
+        errors.print("interrupted: what was mined is kept, judged and exported")

@@ -1,0 +1,183 @@
+"""The one door: expression + settings + window → trial. Generators, stages and faces all come through here.
+
+An expression is evaluated once on the whole panel: signal → books → daily profit. What a trial shows openly is the
+search window's; the figures of the gate and of the whole history stay in `Trial.sealed`, which nothing that learns or
+selects may open. Trials are kept by `alpha_id`, so asking twice costs nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from alpha_pipeline.backtest import Metrics, SimulationSettings, Windows, alpha_id, measure, simulate
+from alpha_pipeline.backtest.coverage import missing_share
+from alpha_pipeline.backtest.metrics import sharpe_one_day_later
+from alpha_pipeline.engine import Engine
+from alpha_pipeline.expression import Node, canonical, check, lookback, to_text
+from alpha_pipeline.market.panel import Panel
+
+MOST_TRIALS_KEPT = 20_000
+"""Trials held in memory, oldest dropped first: some 12 kB each for five years of days."""
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """Figures that include days of the gate window. For reports on a finished selection only.
+
+    Attributes:
+        metrics: by window: "search", "gate", "full".
+        sharpe_one_day_later: likewise.
+        pnl: float64 [T], daily profit per unit of book on all days.
+    """
+
+    metrics: dict[str, Metrics]
+    sharpe_one_day_later: dict[str, float]
+    pnl: npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One evaluated expression under one set of settings.
+
+    Attributes:
+        alpha_id: identity over canonical text and settings.
+        expression: canonical text.
+        node: its tree.
+        metrics: search window.
+        sharpe_one_day_later: search window, the books held one trading day later.
+        missing: share of non-finite cells on the search window (see `coverage.missing_share`).
+        pnl: float64 [S], daily profit on the search window's days, 0 before the lookback is filled.
+        first_day: row of the first profit.
+        seconds: time the evaluation took.
+        sealed: the rest of the history.
+    """
+
+    alpha_id: str
+    expression: str
+    node: Node
+    metrics: Metrics
+    sharpe_one_day_later: float
+    missing: float
+    pnl: npt.NDArray[np.float64]
+    first_day: int
+    seconds: float = field(compare=False)
+    sealed: Sealed = field(repr=False, compare=False)
+
+
+class Evaluator:
+    """Evaluates expressions on one panel under one set of settings.
+
+    Args:
+        panel: the market.
+        settings: how alphas are simulated; also part of their identity.
+        windows: search, gate and vault rows of the panel.
+        threads: workers; results do not depend on it.
+        memory: bytes the engine may use for buffers and shared subtrees; results do not depend on it.
+    """
+
+    def __init__(
+        self,
+        panel: Panel,
+        settings: SimulationSettings | None = None,
+        windows: Windows | None = None,
+        *,
+        threads: int = 2,
+        memory: int = 2 << 30,
+    ) -> None:
+        self.panel = panel
+        self.settings = settings or SimulationSettings()
+        self.windows = windows or Windows.by_shares(len(panel.dates))
+        self.threads = threads
+        self.engine = Engine(panel, threads=threads, memory=memory)
+        self.evaluations = 0
+        self._trials: OrderedDict[str, Trial] = OrderedDict()
+
+    @property
+    def available(self) -> frozenset[str]:
+        """Names of the fields and groups that expressions may use on this panel."""
+        return frozenset(self.panel.fields) | frozenset(self.panel.groups)
+
+    def identify(self, node: Node) -> tuple[str, Node, str]:
+        """(alpha_id, canonical tree, canonical text) of a tree under this evaluator's settings."""
+        tree = canonical(node)
+        text = to_text(tree)
+        return alpha_id(text, self.settings), tree, text
+
+    def evaluate(self, node: Node) -> Trial:
+        """The trial of one expression, its operators split over all threads.
+
+        Raises:
+            ExpressionError: it does not type-check on this panel.
+        """
+        identity, tree, text = self.identify(node)
+        if identity not in self._trials:
+            check(tree, self.available)
+            begun = time.perf_counter()
+            signal = self.engine.evaluate(tree)
+            self._keep(self._trial(identity, tree, text, signal, begun, self.threads))
+        return self._trials[identity]
+
+    def evaluate_many(self, nodes: Sequence[Node], progress: Callable[[Trial], None] | None = None) -> list[Trial]:
+        """The trials of many expressions, in their order; one expression per thread, subtrees shared.
+
+        Args:
+            progress: called in this thread with each trial that is newly evaluated.
+
+        Raises:
+            ExpressionError: one of them does not type-check on this panel; nothing is evaluated then.
+        """
+        wanted = [self.identify(node) for node in nodes]
+        new = {identity: (tree, text) for identity, tree, text in wanted if identity not in self._trials}
+        for tree, _ in new.values():
+            check(tree, self.available)
+        results = {identity: self._trials[identity] for identity, _, _ in wanted if identity not in new}
+        todo = [(identity, tree, text) for identity, (tree, text) in new.items()]
+
+        def consume(index: int, signal: npt.NDArray[np.float32]) -> Trial:
+            identity, tree, text = todo[index]
+            return self._trial(identity, tree, text, signal, time.perf_counter(), 1)
+
+        for trial in self.engine.map([tree for _, tree, _ in todo], consume):
+            self._keep(trial)
+            results[trial.alpha_id] = trial
+            if progress is not None:
+                progress(trial)
+        return [results[identity] for identity, _, _ in wanted]
+
+    def known(self, identities: Iterable[str]) -> list[Trial]:
+        """Those of the trials that are held in memory."""
+        return [self._trials[identity] for identity in identities if identity in self._trials]
+
+    def _keep(self, trial: Trial) -> None:
+        self.evaluations += 1
+        self._trials[trial.alpha_id] = trial
+        while len(self._trials) > MOST_TRIALS_KEPT:
+            self._trials.popitem(last=False)
+
+    def _trial(
+        self, identity: str, tree: Node, text: str, signal: npt.NDArray[np.float32], begun: float, threads: int
+    ) -> Trial:
+        needed = lookback(tree)
+        simulation = simulate(signal, self.panel, self.settings, needed, threads=threads)
+        search = self.windows.search
+        rows = {name: self.windows.named(name) for name in ("search", "gate", "full")}
+        metrics = {name: measure(simulation, days.start, days.stop) for name, days in rows.items()}
+        late = {name: sharpe_one_day_later(simulation, days.start, days.stop) for name, days in rows.items()}
+        return Trial(
+            alpha_id=identity,
+            expression=text,
+            node=tree,
+            metrics=metrics["search"],
+            sharpe_one_day_later=late["search"],
+            missing=missing_share(signal, self.panel.universe, self.panel.age, needed, search),
+            pnl=simulation.pnl[search].copy(),
+            first_day=simulation.first_day,
+            seconds=time.perf_counter() - begun,
+            sealed=Sealed(metrics, late, simulation.pnl),
+        )

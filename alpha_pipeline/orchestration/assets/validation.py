@@ -1,0 +1,120 @@
+"""The eight stages as assets, made from `FUNNEL`: each judges what the one before let through.
+
+An asset's table holds everything the stage judged, with its verdict; the next stage takes the rows that passed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import dagster as dg
+import polars as pl
+
+from alpha_pipeline.orchestration.partitions import GENERATION_RUNS
+from alpha_pipeline.orchestration.plots import cumulative_profit, markdown_table
+from alpha_pipeline.orchestration.workbench import Run, Workbench
+from alpha_pipeline.validate import FUNNEL, Candidate, StageCount, Verdict, count, judge
+from alpha_pipeline.validate.stages import Needs, Stage
+
+SHOWN = 5
+SCHEMA = {
+    "position": pl.Int64,
+    "alpha_id": pl.String,
+    "expression": pl.String,
+    "passed": pl.Boolean,
+    "value": pl.Float64,
+    "threshold": pl.Float64,
+    "reason": pl.String,
+}
+
+
+def asset_name(number: int, stage: Stage) -> str:
+    """`stage_1_syntax` and so on."""
+    return f"stage_{number}_{stage.name}"
+
+
+def build_stage_asset(number: int, stage: Stage, upstream: str) -> dg.AssetsDefinition:
+    """The asset of stage `number`, reading the table of `upstream`."""
+    name = asset_name(number, stage)
+
+    @dg.asset(
+        name=name,
+        description=stage.question,
+        partitions_def=GENERATION_RUNS,
+        backfill_policy=dg.BackfillPolicy.multi_run(1),
+        ins={"batch": dg.AssetIn(upstream)},
+        group_name="validation",
+        kinds={"duckdb"} if stage.name == "correlation" else {"polars"},
+        code_version="1",
+        check_specs=[
+            dg.AssetCheckSpec("contract", asset=name, blocking=True, description="every candidate judged once"),
+            dg.AssetCheckSpec("survivors", asset=name, description="something is left for the next stage"),
+        ],
+    )
+    def stage_asset(
+        context: dg.AssetExecutionContext, batch: pl.DataFrame, workbench: dg.ResourceParam[Workbench]
+    ) -> Iterator[dg.Output[pl.DataFrame] | dg.AssetCheckResult]:
+        run = workbench.run(context.partition_key)
+        entered = batch.filter(pl.col("passed")) if "passed" in batch.columns else batch
+        candidates = [_candidate(stage, run, text) for text in entered["expression"]]
+        verdicts = judge(number, candidates, run.bench) if candidates else []
+        judged = entered.select("position", "alpha_id", "expression").with_columns(
+            pl.Series("passed", [v.passed for v in verdicts], pl.Boolean),
+            pl.Series("value", [v.value for v in verdicts], pl.Float64),
+            pl.Series("threshold", [v.threshold for v in verdicts], pl.Float64),
+            pl.Series("reason", [v.reason for v in verdicts], pl.String),
+        )
+        counted = count(verdicts) if verdicts else StageCount(number, stage.name, 0, 0, {})
+        yield dg.Output(judged, metadata=_metadata(counted, candidates, verdicts, run))
+        unique = judged["alpha_id"].n_unique() == judged.height
+        yield dg.AssetCheckResult(
+            check_name="contract",
+            passed=judged.height == entered.height and unique,
+            metadata={"in": entered.height, "judged": judged.height, "unique": unique},
+        )
+        yield dg.AssetCheckResult(
+            check_name="survivors",
+            passed=counted.left > 0,
+            severity=dg.AssetCheckSeverity.WARN,
+            metadata={"left": counted.left, "reasons": dg.MetadataValue.json(counted.reasons)},
+        )
+
+    return stage_asset
+
+
+def _candidate(stage: Stage, run: Run, text: str) -> Candidate:
+    """A fresh candidate where the stage is to read the text itself, else one that has passed what came before."""
+    if stage.needs is Needs.TEXT:
+        return Candidate(text)
+    return run.revive(text)
+
+
+def _metadata(
+    counted: StageCount, candidates: list[Candidate], verdicts: list[Verdict], run: Run
+) -> dict[str, dg.MetadataValue | int | str]:
+    passed = [c for c, v in zip(candidates, verdicts, strict=True) if v.passed]
+    reasons = [[reason, number] for reason, number in counted.reasons.items()]
+    metadata: dict[str, dg.MetadataValue | int | str] = {
+        "in": counted.entered,
+        "out": counted.left,
+        "label": run.record.label or "real prices",
+        "reasons": dg.MetadataValue.md(markdown_table(["rejected because", "candidates"], reasons)),
+        "reasons_json": json.dumps(counted.reasons),
+    }
+    trials = [c.trial for c in passed if c.trial is not None]
+    if counted.name == "performance" and trials:
+        best = sorted(trials, key=lambda t: (-t.metrics.sharpe, t.alpha_id))[:SHOWN]
+        days = run.panel.dates[run.evaluator.windows.search]
+        title = f"{run.record.label} best of {len(trials)} by Sharpe, search window".strip()
+        metadata["profit"] = dg.MetadataValue.md(cumulative_profit(days, {t.alpha_id: t.pnl for t in best}, title))
+    return metadata
+
+
+def build_stage_assets() -> list[dg.AssetsDefinition]:
+    """All eight, chained."""
+    assets, upstream = [], "candidate_batch"
+    for number, stage in enumerate(FUNNEL, start=1):
+        assets.append(build_stage_asset(number, stage, upstream))
+        upstream = asset_name(number, stage)
+    return assets

@@ -1,0 +1,41 @@
+"""Delta tables as asset storage: one table per asset, one partition value per generation run.
+
+Writing a partition replaces it, so re-materialising is idempotent. Inside one process the next asset is handed the
+frame that was just written instead of reading it back.
+"""
+
+from __future__ import annotations
+
+import dagster as dg
+import polars as pl
+
+from alpha_pipeline.ledger import Lake
+
+PARTITION_COLUMN = "generation_run"
+
+
+class LakeIOManager(dg.IOManager):
+    """Stores frames of assets that are partitioned by generation run.
+
+    Args:
+        lake: where the tables are.
+    """
+
+    def __init__(self, lake: Lake) -> None:
+        self.lake = lake
+        self._handed_over: dict[tuple[str, str], pl.DataFrame] = {}
+
+    def handle_output(self, context: dg.OutputContext, obj: pl.DataFrame) -> None:
+        """Replace the partition's rows in the asset's table."""
+        table, key = context.asset_key.path[-1], context.asset_partition_key
+        self.lake.replace(table, obj.with_columns(pl.lit(key).alias(PARTITION_COLUMN)), **{PARTITION_COLUMN: key})
+        self._handed_over[table, key] = obj
+
+    def load_input(self, context: dg.InputContext) -> pl.DataFrame:
+        """The rows of the partition, without the partition column."""
+        table, key = context.asset_key.path[-1], context.asset_partition_key
+        handed = self._handed_over.get((table, key))
+        if handed is not None:
+            return handed
+        rows = self.lake.scan(table).filter(pl.col(PARTITION_COLUMN) == key).drop(PARTITION_COLUMN)
+        return rows.collect()

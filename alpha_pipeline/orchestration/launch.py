@@ -1,0 +1,102 @@
+"""Runs Dagster's jobs in this process: what `alpha-pipeline mine` and `ingest` do, and what tests call."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from dagster import AssetKey, DagsterInstance
+from filelock import FileLock
+
+from alpha_pipeline.orchestration.assets.market import ingest_key
+from alpha_pipeline.orchestration.build import build_definitions
+from alpha_pipeline.orchestration.partitions import GENERATION_RUNS
+from alpha_pipeline.orchestration.workbench import Workbench
+from alpha_pipeline.settings import Settings
+
+QUIET = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
+RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A job that ran to its end: per asset, the metadata it recorded."""
+
+    run_id: str
+    metadata: dict[str, dict[str, Any]]
+
+
+class Launcher:
+    """Runs jobs against the Dagster instance of a home, so that the UI shows them too.
+
+    Args:
+        settings: the product's settings; its home holds the instance.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.workbench = Workbench(settings)
+        os.environ["DAGSTER_HOME"] = str(self.workbench.home.dagster)
+        os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")
+        self.instance = DagsterInstance.get()
+        self.definitions = build_definitions(workbench=self.workbench)
+
+    def ensure_panel(self) -> tuple[str, Finished | None]:
+        """The panel of the settings' prices: the one made from them before, or a fresh ingest. It becomes current."""
+        settings, home = self.workbench.settings, self.workbench.home
+        source = self.workbench.source(settings.source, settings.path, settings.groups)
+        version = home.remembered(ingest_key(source, settings.groups, settings.universe))
+        if version is None:
+            finished = self.ingest()
+            return str(finished.metadata["cleaned_panel"]["data_version"]), finished
+        home.make_current(version)
+        return version, None
+
+    def ingest(self) -> Finished:
+        """Read all months of the settings' source and make the panel."""
+        settings = self.workbench.settings
+        source = self.workbench.source(settings.source, settings.path, settings.groups)
+        first, last = source.months()
+        config = {
+            name: value
+            for name in ("source", "path", "groups", "universe")
+            if (value := getattr(settings, name)) is not None
+        }
+        return self._execute(
+            "ingest",
+            {name: {"config": config} for name in ("raw_prices", "cleaned_panel")},
+            tags={RANGE_START: f"{first:%Y-%m}-01", RANGE_END: f"{last:%Y-%m}-01"},
+        )
+
+    def new_run(self) -> str:
+        """The key of a new generation run, `run-0001` and so on, added as a partition."""
+        with FileLock(self.workbench.home.root / "runs.lock"):
+            name = str(GENERATION_RUNS.name)
+            held = self.instance.get_dynamic_partitions(name)
+            numbers = [int(m.group(1)) for key in held if (m := re.fullmatch(r"run-(\d+)", key))]
+            key = f"run-{max(numbers, default=0) + 1:04d}"
+            self.instance.add_dynamic_partitions(name, [key])
+        return key
+
+    def generate(self, key: str, panel: str) -> Finished:
+        """Mine, validate and export one generation run."""
+        settings = self.workbench.settings
+        config = {"generator": settings.generator, "candidates": settings.candidates, "panel": panel}
+        if settings.seed is not None:
+            config["seed"] = settings.seed
+        return self._execute("generation", {"candidate_batch": {"config": config}}, partition_key=key)
+
+    def _execute(self, job: str, ops: dict[str, Any], **options: Any) -> Finished:
+        result = self.definitions.resolve_job_def(job).execute_in_process(
+            run_config={**QUIET, "ops": ops}, instance=self.instance, **options
+        )
+        metadata: dict[str, dict[str, Any]] = {}
+        for event in result.get_asset_materialization_events():
+            materialization = event.step_materialization_data.materialization
+            metadata[_name(materialization.asset_key)] = {k: v.value for k, v in materialization.metadata.items()}
+        return Finished(result.run_id, metadata)
+
+
+def _name(key: AssetKey) -> str:
+    return key.path[-1]

@@ -1,0 +1,188 @@
+"""The resource all assets share: settings, home, lake, and the bench of the generation run at hand.
+
+A run pins what decides its result when it starts (seed, budget, panel, pool, code). Later stages, in this process or in
+another, read the pins from the table `generation_runs`, and so measure with the same things.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import polars as pl
+
+from alpha_pipeline.backtest import SimulationSettings, Windows
+from alpha_pipeline.errors import BadInput
+from alpha_pipeline.evaluator import Evaluator, Trial
+from alpha_pipeline.expression import parse_text
+from alpha_pipeline.home import Home, code_version
+from alpha_pipeline.ledger import Lake, Ledger
+from alpha_pipeline.market.panel import Panel
+from alpha_pipeline.market.sources import open_source
+from alpha_pipeline.market.sources.base import Source
+from alpha_pipeline.settings import Settings
+from alpha_pipeline.validate import Bench, Candidate, Pool, Thresholds
+
+RUNS = "generation_runs"
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """What decides the result of a generation run, and is pinned when it starts.
+
+    Attributes:
+        generation_run: its partition key.
+        generator, seed, candidates: what was asked for.
+        data_version: the panel.
+        market_id, source, synthetic, label: what kind of market that is.
+        code_version: package version and source hash.
+        pool_key, pool_version: which accepted alphas it is held against.
+        settings, thresholds, windows: JSON.
+    """
+
+    generation_run: str
+    generator: str
+    seed: int
+    candidates: int
+    data_version: str
+    market_id: str
+    source: str
+    synthetic: bool
+    label: str
+    code_version: str
+    pool_key: str
+    pool_version: str
+    settings: str
+    thresholds: str
+    windows: str
+
+
+@dataclass(frozen=True)
+class Run:
+    """A generation run at work: its record, and what to measure with."""
+
+    record: RunRecord
+    evaluator: Evaluator
+    bench: Bench
+    pool: Pool
+
+    @property
+    def panel(self) -> Panel:
+        return self.evaluator.panel
+
+    def revive(self, expression: str) -> Candidate:
+        """A candidate that has passed the stages before, from its canonical text."""
+        parsed = parse_text(expression)
+        held = self.evaluator.known([self.evaluator.identify(parsed.node)[0]])
+        trial = held[0] if held else None
+        return Candidate(expression, parsed=parsed, node=parsed.node, typed=True, ran=True, trial=trial)
+
+
+class Workbench:
+    """Shared by all assets of a process.
+
+    Args:
+        settings: the product's settings.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.home = Home(settings.home)
+        self.lake = Lake(self.home.lake)
+        self.ledger = Ledger(self.lake)
+        self._run: Run | None = None
+
+    def source(self, kind: str, path: str | None, groups: str | None) -> Source:
+        """The price source that an ingest names."""
+        return open_source(kind, path=path, groups=groups)
+
+    def bench(self, panel: Panel) -> Bench:
+        """A bench on a panel under the present settings, outside any run: for single expressions."""
+        evaluator = self._evaluator(panel, self.settings.simulation_on(panel), self.settings.windows(panel))
+        pool = Pool.load(self.ledger, evaluator, self.settings.thresholds.common_days)
+        return Bench(evaluator, pool.nearest, self.settings.thresholds)
+
+    def start(self, key: str, generator: str, seed: int, candidates: int, panel: Panel) -> Run:
+        """Pin a generation run and write its record; doing it again pins it anew, without its own earlier alphas."""
+        simulation, windows = self.settings.simulation_on(panel), self.settings.windows(panel)
+        evaluator = self._evaluator(panel, simulation, windows)
+        pool = Pool.load(self.ledger, evaluator, self.settings.thresholds.common_days, exclude_run=key)
+        record = RunRecord(
+            generation_run=key,
+            generator=generator,
+            seed=seed,
+            candidates=candidates,
+            data_version=panel.version,
+            market_id=panel.info.market_id,
+            source=panel.info.source,
+            synthetic=panel.info.synthetic,
+            label=panel.info.label,
+            code_version=code_version(),
+            pool_key=pool.key,
+            pool_version=pool.version,
+            settings=json.dumps(simulation.to_dict(), sort_keys=True),
+            thresholds=json.dumps(asdict(self.settings.thresholds), sort_keys=True),
+            windows=json.dumps(_bounds(windows)),
+        )
+        row = pl.DataFrame([{**asdict(record), "pool": pool.alpha_ids}])
+        self.lake.replace(RUNS, row.drop("generation_run"), generation_run=key)
+        bench = Bench(evaluator, pool.nearest, self.settings.thresholds)
+        self._run = Run(record, evaluator, bench, pool)
+        return self._run
+
+    def run(self, key: str) -> Run:
+        """The run of a partition, as it was pinned.
+
+        Raises:
+            BadInput: its candidates were never made.
+        """
+        if self._run is not None and self._run.record.generation_run == key:
+            return self._run
+        missing = BadInput("it has no candidates yet", f"generation run {key}", "materialize its candidate_batch first")
+        if not self.lake.exists(RUNS):
+            raise missing
+        rows = self.lake.scan(RUNS).filter(pl.col("generation_run") == key).collect().to_dicts()
+        if not rows:
+            raise missing
+        values: dict[str, Any] = rows[0]
+        alpha_ids = values.pop("pool")
+        record = RunRecord(**values)
+        panel = self.home.panel(record.data_version)
+        windows = Windows(**{name: slice(*bounds) for name, bounds in json.loads(record.windows).items()})
+        thresholds = Thresholds(**json.loads(record.thresholds))
+        evaluator = self._evaluator(panel, SimulationSettings.from_dict(json.loads(record.settings)), windows)
+        pool = Pool.load(self.ledger, evaluator, thresholds.common_days, exclude_run=key, only=alpha_ids)
+        self._run = Run(record, evaluator, Bench(evaluator, pool.nearest, thresholds), pool)
+        return self._run
+
+    def _evaluator(self, panel: Panel, simulation: SimulationSettings, windows: Windows) -> Evaluator:
+        return Evaluator(panel, simulation, windows, threads=self.settings.threads, memory=self.settings.memory)
+
+
+def _bounds(windows: Windows) -> dict[str, list[int]]:
+    named = {"search": windows.search, "gate": windows.gate, "vault": windows.vault}
+    return {name: [days.start, days.stop] for name, days in named.items()}
+
+
+def trials_frame(trials: Sequence[Trial], run: Run) -> pl.DataFrame:
+    """The ledger's rows of a run's trials."""
+    record = run.record
+    rows = [
+        {
+            "market_id": record.market_id,
+            "data_version": record.data_version,
+            "alpha_id": trial.alpha_id,
+            "expression": trial.expression,
+            "generator": record.generator,
+            "settings": record.settings,
+            **trial.metrics.to_dict(),
+            "sharpe_one_day_later": trial.sharpe_one_day_later,
+            "finite_share": 1.0 - trial.missing,
+            "error": None,
+            "seconds": trial.seconds,
+        }
+        for trial in trials
+    ]
+    return pl.DataFrame(rows, infer_schema_length=None)

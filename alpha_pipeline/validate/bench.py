@@ -1,0 +1,56 @@
+"""What the stages measure with: the evaluator, the pool, and two samples of the panel made when first asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from alpha_pipeline.engine import Engine
+from alpha_pipeline.evaluator import Evaluator, Trial
+from alpha_pipeline.validate.pool import Nearest
+from alpha_pipeline.validate.price_level import PriceLevelTest
+from alpha_pipeline.validate.sample import evenly
+from alpha_pipeline.validate.verdict import Candidate, Thresholds
+
+SAMPLE_INSTRUMENTS, SAMPLE_DAYS = 100, 500
+
+
+PoolCorrelation = Callable[[Sequence[Trial]], dict[str, Nearest]]
+"""Asks the ledger for the nearest accepted alpha of each trial, by alpha_id, on search-window days."""
+
+
+@dataclass
+class Bench:
+    """What the stages measure with.
+
+    Attributes:
+        evaluator: the one door to figures.
+        pool_correlation: the accepted pool, as pinned when the run began.
+        thresholds: what figures are held against.
+    """
+
+    evaluator: Evaluator
+    pool_correlation: PoolCorrelation
+    thresholds: Thresholds = field(default_factory=Thresholds)
+
+    @cached_property
+    def sample(self) -> Engine:
+        """An engine on `SAMPLE_INSTRUMENTS` of the panel and the last `SAMPLE_DAYS` of the search window."""
+        panel = self.evaluator.panel
+        stop = self.evaluator.windows.search.stop
+        columns = panel.columns(evenly(panel.shape[1], SAMPLE_INSTRUMENTS))
+        return Engine(columns.rows(max(0, stop - SAMPLE_DAYS), stop), threads=1, memory=0)
+
+    @cached_property
+    def price_level(self) -> PriceLevelTest:
+        """The price-level test on this panel."""
+        return PriceLevelTest(self.evaluator)
+
+    def trial(self, candidate: Candidate) -> Trial:
+        """The candidate's trial, evaluated now if it was not before."""
+        if candidate.node is None:
+            raise ValueError(f"{candidate.text!r} has not passed the syntax stage")
+        if candidate.trial is None:
+            candidate.trial = self.evaluator.evaluate(candidate.node)
+        return candidate.trial

@@ -1,0 +1,65 @@
+"""The price-level check: what must fail, what must pass, and that static and numeric answers agree."""
+
+from __future__ import annotations
+
+import pytest
+
+from alpha_pipeline.evaluator import Evaluator
+from alpha_pipeline.expression import parse, scale_exponent
+from alpha_pipeline.market.panel import Panel
+from alpha_pipeline.validate import PriceLevelTest
+
+SEES_THE_LEVEL = [
+    "1 / close",
+    "rank(-close)",
+    "close",
+    "log(close)",
+    "rank(ts_mean(vwap, 20))",
+    "zscore(volume)",
+    "close - ts_mean(close, 10)",
+    "if_else(close > 10, 1, -1)",
+    "rank(adv20)",
+    "group_neutralize(close, sector)",
+    "ts_covariance(close, returns, 20)",
+]
+BLIND_TO_IT = [
+    "-ts_delta(close, 5) / close",
+    "ts_rank(close, 60)",
+    "ts_zscore(volume, 20)",
+    "ts_corr(close, volume, 10)",
+    "-(close - vwap) / vwap",
+    "rank(close * volume)",
+    "ts_delta(log(close), 5)",
+    "rank(cap)",
+    "volume / adv20",
+    "ts_arg_max(high, 30)",
+    "sign(ts_delta(close, 3)) * ts_rank(volume, 20)",
+]
+
+
+@pytest.fixture(scope="module")
+def blind(small_panel: Panel) -> PriceLevelTest:
+    return PriceLevelTest(Evaluator(small_panel))
+
+
+@pytest.mark.parametrize("text", SEES_THE_LEVEL)
+def test_price_level_fails(text: str, blind: PriceLevelTest) -> None:
+    assert blind(parse(text)).result == "FAIL"
+    assert scale_exponent(parse(text)) != 0
+
+
+@pytest.mark.parametrize("text", BLIND_TO_IT)
+def test_price_level_passes(text: str, blind: PriceLevelTest) -> None:
+    assert blind(parse(text)).result == "PASS"
+
+
+@pytest.mark.parametrize("text", [t for t in BLIND_TO_IT if "log" not in t])
+def test_the_static_rule_knows_it_too(text: str) -> None:
+    assert scale_exponent(parse(text)) == 0
+
+
+def test_on_real_prices(real_data: object, real_panel: Panel) -> None:
+    blind = PriceLevelTest(Evaluator(real_panel))
+    assert blind(parse("1 / close")).result == "FAIL"
+    assert blind(parse("rank(-close)")).result == "FAIL"
+    assert blind(parse("-ts_delta(close, 5) / close")).result == "PASS"
