@@ -8,77 +8,91 @@ costs no proposal and decides only what is proposed; what counts is the evaluati
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
-import numpy.typing as npt
 
 from alpha_pipeline.expression import Call, Node, canonical
 from alpha_pipeline.generate.archive import Archive
 from alpha_pipeline.generate.base import FloatArray
-from alpha_pipeline.generate.reward import DAYS_PER_YEAR, Thresholds, correlation_penalty
+from alpha_pipeline.generate.reward import DAYS_PER_YEAR, correlation_penalty
 
-IndexArray = npt.NDArray[np.intp]
-
-_COMPARABLE = frozenset({"rank", "zscore", "group_rank", "ts_rank"})
-"""Operators whose results add up as they are: their spread across instruments is alike."""
+MOST_PAIRED = 120
+"""Members that are paired at most; pairs grow with the square."""
 
 BONUS = 0.5
 """What a forecast that meets all thresholds, uncorrelated with the elite, is worth beyond its reward."""
 
+MARGIN = 1.05
+"""By how much a forecast must beat Sharpe and fitness to be counted on; correlation must be 7 % below its limit."""
 
-@dataclass(frozen=True, eq=False)
-class Forecast:
-    """What a sum of two members is expected to earn."""
-
-    first: int
-    second: int
-    value: float
+_COMPARABLE = frozenset({"rank", "zscore", "group_rank", "ts_rank"})
+"""Operators whose results add up as they are: their spread across instruments is alike."""
 
 
-def forecasts(archive: Archive, candidates: int, chosen: FloatArray) -> list[Forecast]:
-    """All pairs of the best `candidates` members by reward, the most promising first.
+class Blends:
+    """The pairs of an archive's best members, by forecast; each one taken makes similar ones less wanted.
 
     Args:
         archive: evaluated expressions with their profits.
-        candidates: how many members to pair.
-        chosen: profits that the blend should not resemble, [k, days]: what is or will be exported.
+        candidates: how many members to pair, best rewards first.
     """
-    limits = archive.limits
-    best = np.argsort(-archive.rewards, kind="stable")[:candidates]
-    if len(best) < 2:
-        return []
-    pnl = np.nan_to_num(archive.pnl[best], nan=0.0)
-    days = pnl.shape[1]
-    mean, covariance = pnl.mean(axis=1), np.atleast_2d(np.cov(pnl, bias=True))
-    spread = np.sqrt(np.diag(covariance))
-    rho = covariance / np.outer(spread, spread)
-    book = np.sqrt(np.maximum(2 + 2 * rho, 1e-9))
-    first, second = np.triu_indices(len(best), 1)
-    pair_spread = np.sqrt(covariance[first, first] + covariance[second, second] + 2 * covariance[first, second])
-    sharpe = np.sqrt(DAYS_PER_YEAR) * (mean[first] + mean[second]) / np.maximum(pair_spread, 1e-12)
-    turnover_each = np.array([archive.members[i].turnover for i in best])
-    turnover = (
-        np.sqrt(
-            turnover_each[first] ** 2
-            + turnover_each[second] ** 2
-            + 2 * rho[first, second] * turnover_each[first] * turnover_each[second]
-        )
-        / book[first, second]
-    )
-    returns = 2 * DAYS_PER_YEAR * (mean[first] + mean[second]) / book[first, second]
-    fitness = sharpe * np.sqrt(np.abs(returns) / np.maximum(turnover, 0.125))
-    resembles = _resemblance(pnl, chosen, pair_spread, first, second)
-    error = np.sqrt((1 + 0.5 * sharpe**2 / DAYS_PER_YEAR) / max(days - 1, 1) * DAYS_PER_YEAR)
-    value = 0.5 * np.tanh((sharpe - error) / 2) + 0.25 * np.tanh(fitness / 1.5) - correlation_penalty(resembles)
-    value = value + BONUS * _promising(sharpe, fitness, turnover, resembles, limits)
-    order = np.argsort(-value, kind="stable")
-    return [Forecast(int(best[first[k]]), int(best[second[k]]), float(value[k])) for k in order]
 
+    def __init__(self, archive: Archive, candidates: int) -> None:
+        best = np.argsort(-archive.rewards, kind="stable")[: min(candidates, MOST_PAIRED)]
+        self._members = [archive.members[i] for i in best]
+        self.first, self.second = np.triu_indices(len(best), 1)
+        self._used = np.zeros(len(self.first), dtype=bool)
+        if len(best) < 2:
+            return
+        pnl = np.nan_to_num(archive.pnl[best], nan=0.0)
+        self._mean = pnl.mean(axis=1)
+        self._centred = pnl - self._mean[:, None]
+        self._resembles = np.zeros(len(self.first))
+        self._forecast(archive)
+        for position in archive.elite:
+            self._avoid(np.nan_to_num(archive.pnl[position], nan=0.0))
 
-def blended_pnl(archive: Archive, forecast: Forecast) -> FloatArray:
-    """The profit that the forecast stands on, [days], up to scale."""
-    return np.asarray(np.nan_to_num(archive.pnl[forecast.first] + archive.pnl[forecast.second], nan=0.0))
+    def next(self, random: np.random.Generator) -> Node | None:
+        """The most promising sum not taken yet, or None when there is no pair left."""
+        if len(self._used) == 0 or self._used.all():
+            return None
+        promising = self._meets & (self._resembles <= 0.93 * self._limit)
+        value = self._value - correlation_penalty(self._resembles) + BONUS * promising
+        pair = int(np.argmax(np.where(self._used, -np.inf, value)))
+        self._used[pair] = True
+        one, other = int(self.first[pair]), int(self.second[pair])
+        self._avoid(self._centred[one] + self._centred[other])
+        return blend(random, self._members[one].node, self._members[other].node)
+
+    def _forecast(self, archive: Archive) -> None:
+        """Value of each pair but for its resemblance to what is taken; see the module for the arithmetic."""
+        a, b, limits, days = self.first, self.second, archive.limits, self._centred.shape[1]
+        covariance = self._centred @ self._centred.T / days
+        deviation = np.sqrt(np.diag(covariance))
+        rho = np.clip(covariance[a, b] / (deviation[a] * deviation[b]), -1.0, 1.0)
+        book = np.sqrt(np.maximum(2 + 2 * rho, 1e-6))
+        variance = covariance[a, a] + covariance[b, b] + 2 * covariance[a, b]
+        self._spread = np.sqrt(np.maximum(variance, 1e-18))
+        mean = self._mean[a] + self._mean[b]
+        sharpe = np.sqrt(DAYS_PER_YEAR) * mean / self._spread
+        returns = 2 * DAYS_PER_YEAR * mean / book
+        each = np.array([member.turnover for member in self._members])
+        turnover = np.sqrt(each[a] ** 2 + each[b] ** 2 + 2 * rho * each[a] * each[b]) / book
+        fitness = sharpe * np.sqrt(np.abs(returns) / np.maximum(turnover, 0.125))
+        error = np.sqrt((1 + 0.5 * sharpe**2 / DAYS_PER_YEAR) / max(days - 1, 1) * DAYS_PER_YEAR)
+        self._value = 0.5 * np.tanh((sharpe - error) / 2) + 0.25 * np.tanh(fitness / 1.5)
+        fits = (turnover >= limits.lowest_turnover) & (turnover <= limits.highest_turnover)
+        self._meets = (sharpe >= MARGIN * limits.sharpe) & (fitness >= MARGIN * limits.fitness) & fits
+        self._limit = limits.correlation
+
+    def _avoid(self, profit: FloatArray) -> None:
+        """Note a daily profit, [days], that further blends should not resemble."""
+        centred = profit - profit.mean()
+        deviation = float(np.sqrt((centred**2).mean()))
+        if deviation == 0.0:
+            return
+        cross = self._centred @ centred / len(centred) / deviation
+        alike = np.abs(cross[self.first] + cross[self.second]) / self._spread
+        self._resembles = np.maximum(self._resembles, alike)
 
 
 def blend(random: np.random.Generator, first: Node, second: Node) -> Node:
@@ -92,6 +106,7 @@ def blend(random: np.random.Generator, first: Node, second: Node) -> Node:
 
 
 def _comparable(node: Node, name: str) -> tuple[Node, int]:
+    """The expression without a leading minus and with a comparable spread, and its sign."""
     sign = 1
     if isinstance(node, Call) and node.operator == "reverse":
         node, sign = node.arguments[0], -1
@@ -106,23 +121,3 @@ def _comparable(node: Node, name: str) -> tuple[Node, int]:
 
 def _is_comparable(node: Node) -> bool:
     return isinstance(node, Call) and node.operator in _COMPARABLE
-
-
-def _resemblance(
-    pnl: FloatArray, chosen: FloatArray, pair_spread: FloatArray, first: IndexArray, second: IndexArray
-) -> FloatArray:
-    if len(chosen) == 0:
-        return np.zeros(len(first))
-    other = np.nan_to_num(chosen, nan=0.0)
-    other = other - other.mean(axis=1, keepdims=True)
-    cross = (pnl - pnl.mean(axis=1, keepdims=True)) @ other.T / pnl.shape[1]  # [members, chosen]
-    scale = np.outer(np.maximum(pair_spread, 1e-12), np.maximum(other.std(axis=1), 1e-12))
-    return np.asarray(np.abs((cross[first] + cross[second]) / scale).max(axis=1))
-
-
-def _promising(
-    sharpe: FloatArray, fitness: FloatArray, turnover: FloatArray, resembles: FloatArray, limits: Thresholds
-) -> FloatArray:
-    fits = (turnover >= limits.lowest_turnover) & (turnover <= limits.highest_turnover)
-    meets = (sharpe >= 1.05 * limits.sharpe) & (fitness >= 1.05 * limits.fitness) & fits
-    return np.asarray(meets & (resembles <= 0.93 * limits.correlation), dtype=np.float64)

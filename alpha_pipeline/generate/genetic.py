@@ -20,7 +20,7 @@ from alpha_pipeline.expression import Node, canonical
 from alpha_pipeline.generate import variation
 from alpha_pipeline.generate.archive import Archive, Individual
 from alpha_pipeline.generate.base import FloatArray, Round, Scored
-from alpha_pipeline.generate.blend import blend, blended_pnl, forecasts
+from alpha_pipeline.generate.blend import Blends
 from alpha_pipeline.generate.grammar import Grammar
 from alpha_pipeline.generate.reward import Thresholds, base_rewards
 
@@ -101,7 +101,7 @@ class GeneticSearch:
             if len(asked) < count:
                 self._take(individual.node, asked)
         self.archive.mark_proposed(set(asked))
-        blends = self._blends()
+        blends = Blends(self.archive, self.population)
         failures = 0
         while len(asked) < count and failures < TRIES:
             node = self._child(blends)
@@ -162,28 +162,3 @@ class GeneticSearch:
         best = np.argsort(-archive.rewards, kind="stable")[: self.population]
         drawn = self._random.integers(len(best), size=self.settings.tournament)
         return archive.members[int(best[int(drawn.min())])]
-
-    def _blends(self) -> Blends:
-        return Blends(self.archive, self.population)
-
-
-class Blends:
-    """The blends of one ask: the best forecast first, each next one unlike those already taken."""
-
-    def __init__(self, archive: Archive, candidates: int) -> None:
-        self.archive, self.candidates = archive, candidates
-        self.chosen: list[FloatArray] = [archive.pnl[i] for i in archive.elite]
-        self.used: set[tuple[int, int]] = set()
-
-    def next(self, random: np.random.Generator) -> Node | None:
-        """The next blend, or None when there is no pair left."""
-        chosen = np.array(self.chosen) if self.chosen else np.zeros((0, self.archive.pnl.shape[1]))
-        for forecast in forecasts(self.archive, self.candidates, chosen):
-            pair = (forecast.first, forecast.second)
-            if pair in self.used:
-                continue
-            self.used.add(pair)
-            self.chosen.append(blended_pnl(self.archive, forecast))
-            first, second = (self.archive.members[i].node for i in pair)
-            return blend(random, first, second)
-        return None

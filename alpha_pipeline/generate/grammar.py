@@ -1,7 +1,7 @@
 """The typed grammar of the search space, derived from the registered operators, and a sampler over it.
 
-A nonterminal is a type with a price-scale exponent and a range. Productions come from solving each operator's scale
-rule backwards, so every sample is invariant to the price level. `_cheapest` holds, per nonterminal and depth left, the
+A nonterminal is a type with a unit and a range. Productions come from solving each operator's unit rules backwards,
+so every sample is invariant to the price level. `_cheapest` holds, per nonterminal and depth left, the
 fewest operators that finish it: a production is drawn only if the rest can still be finished, so nothing ends dead.
 """
 
@@ -37,8 +37,8 @@ from alpha_pipeline.expression import (
     scale_exponent,
     walk,
 )
-from alpha_pipeline.expression.scale import SEARCHED, solve
 from alpha_pipeline.generate.base import SearchSettings
+from alpha_pipeline.generate.units import PURE, UNITS, Unit, solve_units, unit_of
 from alpha_pipeline.generate.waste import (
     KEEPS_POSITIVE,
     NEEDS_POSITIVE,
@@ -70,10 +70,10 @@ class Range(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Symbol:
-    """A nonterminal: type, price-scale exponent, range."""
+    """A nonterminal: type, unit, range."""
 
     type: ValueType
-    exponent: int = 0
+    unit: Unit = PURE
     range: Range = Range.ANY
 
 
@@ -235,6 +235,8 @@ class Grammar:
             return f"{len(text)} characters"
         if scale_exponent(node) != 0:
             return "depends on the price level"
+        if unit_of(node) is None:
+            return "units do not agree"
         if depth(node) > limits.deepest:
             return f"depth {depth(node)}"
         if operator_count(node) > limits.most_operators:
@@ -254,17 +256,18 @@ class Grammar:
         leaves: dict[Symbol, tuple[Node, ...]] = {_GROUP: tuple(Field(name) for name in self.groups)}
         for name in names:
             spec = field_spec(name)
-            if spec is None or spec.type is not ValueType.MATRIX:
+            unit = unit_of(Field(name))
+            if spec is None or unit is None or spec.type is not ValueType.MATRIX:
                 continue
             for held in (Range.ANY, Range.POSITIVE):
                 if held is Range.ANY or is_positive(Field(name)):
-                    symbol = Symbol(ValueType.MATRIX, spec.scale, held)
+                    symbol = Symbol(ValueType.MATRIX, unit, held)
                     leaves[symbol] = (*leaves.get(symbol, ()), Field(name))
         return leaves
 
     def _productions(self) -> dict[Symbol, tuple[Production, ...]]:
-        symbols = [Symbol(ValueType.MATRIX, e, r) for e in SEARCHED for r in (Range.ANY, Range.POSITIVE)]
-        symbols += [Symbol(ValueType.MATRIX, 0, Range.UNIT), _CONDITION]
+        symbols = [Symbol(ValueType.MATRIX, u, r) for u in UNITS for r in (Range.ANY, Range.POSITIVE)]
+        symbols += [Symbol(ValueType.MATRIX, PURE, Range.UNIT), _CONDITION]
         return {s: tuple(p for o in self.operators for p in self._ways(o, s)) for s in symbols}
 
     def _ways(self, operator: Operator, symbol: Symbol) -> list[Production]:
@@ -279,7 +282,7 @@ class Grammar:
             return []
         numeric = operator.numeric_positions
         found = []
-        for exponents in solve(operator.scale, len(numeric), symbol.exponent):
+        for units in solve_units(operator, symbol.unit):
             plain: list[Input] = []
             for position, slot in enumerate(operator.slots):
                 if slot is Slot.WINDOW:
@@ -289,17 +292,17 @@ class Grammar:
                 elif slot is Slot.CONDITION:
                     plain.append(_CONDITION)
                 else:
-                    exponent = exponents[numeric.index(position)]
+                    unit = units[numeric.index(position)]
                     positive = passes_on or (name, position) in NEEDS_POSITIVE
-                    plain.append(Symbol(ValueType.MATRIX, exponent, Range.POSITIVE if positive else Range.ANY))
+                    plain.append(Symbol(ValueType.MATRIX, unit, Range.POSITIVE if positive else Range.ANY))
             if name not in _ALWAYS_NUMBER:
                 found.append(Production(operator, tuple(plain)))
             for position in range(operator.arity):
-                if (name, position) in NUMBERS and set(exponents) == {0}:
+                if (name, position) in NUMBERS and set(units) == {PURE}:
                     mixed = list(plain)
                     mixed[position] = NUMBERS[name, position]
                     if name not in _ALWAYS_NUMBER:
-                        mixed[0] = Symbol(ValueType.MATRIX, 0, Range.UNIT)
+                        mixed[0] = Symbol(ValueType.MATRIX, PURE, Range.UNIT)
                     found.append(Production(operator, tuple(mixed)))
         return found
 
@@ -365,17 +368,15 @@ class Grammar:
         return Call(production.operator.name, tuple(arguments))
 
 
-def symbol_of(node: Node) -> Symbol:
-    """Type and exponent of a subtree (range left open), by which subtrees are exchanged."""
+def symbol_of(node: Node) -> Symbol | None:
+    """Type and unit of a subtree (range left open), by which subtrees are exchanged; None for a number."""
     if isinstance(node, Constant):
-        return Symbol(ValueType.CONSTANT)
+        return None
+    unit = unit_of(node)
     if isinstance(node, Field):
         spec = field_spec(node.name)
-        return Symbol(spec.type, spec.scale) if spec else Symbol(ValueType.CONSTANT)
-    exponent = scale_exponent(node)
-    if exponent is None or exponent != int(exponent):
-        return Symbol(ValueType.CONSTANT)  # not of the search space: matches nothing that is exchanged
-    return Symbol(OPERATORS[node.operator].result, int(exponent))
+        return Symbol(spec.type, unit) if spec is not None and unit is not None else None
+    return Symbol(OPERATORS[node.operator].result, unit) if unit is not None else None
 
 
 def negated(node: Node) -> Node:

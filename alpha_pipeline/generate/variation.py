@@ -1,6 +1,6 @@
 """Typed changes to trees: crossover, subtree, point, window, hoist, wrap. Pure but for the random generator given.
 
-Subtrees are exchanged where type and price-scale exponent agree, so every child type-checks and stays invariant to
+Subtrees are exchanged where type and unit agree, so every child type-checks and stays invariant to
 the price level. A change returns None where the parent offers no place for it; bounds and waste are the grammar's to
 judge (`Grammar.problem`).
 """
@@ -30,10 +30,10 @@ SMOOTHING_WINDOWS = tuple(window for window in WINDOWS if window <= 40)
 
 
 def crossover(random: np.random.Generator, grammar: Grammar, receiver: Node, donor: Node) -> Node | None:
-    """`receiver` with one subtree replaced by one of `donor` of the same type and exponent."""
+    """`receiver` with one subtree replaced by one of `donor` of the same type and unit."""
     offers: dict[Symbol, list[Node]] = {}
-    for _, _, part in _places(donor):
-        offers.setdefault(symbol_of(part), []).append(part)
+    for _, symbol, part in _places(donor):
+        offers.setdefault(symbol, []).append(part)
     places = [(path, symbol) for path, symbol, _ in _places(receiver) if path and symbol in offers]
     if not places:
         return None
@@ -85,7 +85,7 @@ def window(random: np.random.Generator, grammar: Grammar, parent: Node) -> Node 
 
 
 def hoist(random: np.random.Generator, grammar: Grammar, parent: Node) -> Node | None:
-    """A subtree replaced by a smaller one of the same type and exponent inside it: shorter, often better."""
+    """A subtree replaced by a smaller one of the same type and unit inside it: shorter, often better."""
     options = []
     for path, symbol, node in _places(parent):
         for inner_path, inner_symbol, inner in _places(node):
@@ -98,7 +98,7 @@ def hoist(random: np.random.Generator, grammar: Grammar, parent: Node) -> Node |
 
 
 def wrap(random: np.random.Generator, grammar: Grammar, parent: Node, turnover: float = 0.0) -> Node | None:
-    """The whole, or a part, inside one more operator that keeps type and exponent.
+    """The whole, or a part, inside one more operator that keeps type and unit.
 
     Above a turnover of 0.3 smoothing is tried three times out of four: it is what brings turnover down, and fitness up.
     """
@@ -107,8 +107,8 @@ def wrap(random: np.random.Generator, grammar: Grammar, parent: Node, turnover: 
     path, symbol, node = places[0] if whole else places[1 + int(random.integers(len(places) - 1))]
     smooth = random.random() < (0.75 if turnover > 0.3 else 0.25)
     names = list(SMOOTHING) if smooth else [*NEUTRALISING, *NORMALISING]
-    if symbol.exponent != 0:
-        names = list(SMOOTHING)
+    if symbol.unit.scale != 0:
+        names = list(SMOOTHING)  # across instruments only what is free of the price level compares
     usable = [n for n in names if n in {o.name for o in grammar.operators} and (grammar.groups or "group" not in n)]
     if not usable:
         return None
@@ -135,7 +135,7 @@ def _places(node: Node) -> list[tuple[Path, Symbol, Node]]:
     found = []
     for path, part in walk_paths(node):
         symbol = symbol_of(part)
-        if symbol.type is not ValueType.CONSTANT:
+        if symbol is not None:
             found.append((path, symbol, part))
     return found
 
@@ -156,7 +156,8 @@ def _is_window(root: Node, path: Path) -> bool:
 
 def _alternatives(grammar: Grammar, root: Node, path: Path, node: Node) -> list[Node]:
     if isinstance(node, Field):
-        return [leaf for leaf in grammar.leaves.get(symbol_of(node), ()) if leaf != node]
+        symbol = symbol_of(node)
+        return [leaf for leaf in grammar.leaves.get(symbol, ()) if leaf != node] if symbol else []
     if isinstance(node, Constant):
         around = _at(root, path[:-1]) if path else None
         if not isinstance(around, Call) or _is_window(root, path):
