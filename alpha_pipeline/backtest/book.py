@@ -21,6 +21,7 @@ from alpha_pipeline.jit import njit
 F = TypeVar("F", bound=Callable[..., Any])
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
+COUNTED = 1e-6
 LARGEST = np.float32(np.finfo(np.float32).max)
 
 
@@ -155,7 +156,11 @@ def _decide(
 
 @reduction
 def _hold(book: Float32, before: Float32, returns: Float32, later: Float32) -> tuple[float, float, float, float, float]:
-    """(Σ book · returns, Σ book · later, Σ|book − before|, longs, shorts); a missing return earns 0."""
+    """(Σ book · returns, Σ book · later, Σ|book − before|, longs, shorts); a missing return earns 0.
+
+    What is left of a zero after rounding is not counted as held: positions below COUNTED of an equal weight.
+    """
+    least = COUNTED / book.size
     earned, earned_later, change, longs, shorts = 0.0, 0.0, 0.0, 0.0, 0.0
     for j in range(book.size):
         weight = np.float64(book[j])
@@ -163,8 +168,8 @@ def _hold(book: Float32, before: Float32, returns: Float32, later: Float32) -> t
         earned += profit if profit == profit else 0.0
         earned_later += profit_later if profit_later == profit_later else 0.0
         change += abs(weight - np.float64(before[j]))
-        longs += 1.0 if weight > 0.0 else 0.0
-        shorts += 1.0 if weight < 0.0 else 0.0
+        longs += 1.0 if weight > least else 0.0
+        shorts += 1.0 if weight < -least else 0.0
     return earned, earned_later, change, longs, shorts
 
 
