@@ -100,7 +100,13 @@ class YahooSource:
         except YFException as error:
             raise BadInput(f"Yahoo has no prices ({error})", where, "check the ticker and the dates") from error
         except Exception as error:  # yfinance hands on whatever its HTTP backend or JSON reader raises
-            kind = type(error).__name__
+            kind, status = type(error).__name__, getattr(getattr(error, "response", None), "status_code", None)
+            if status == 404:
+                raise BadInput("Yahoo knows no such ticker", where, "check the ticker") from error
+            if status == 429:
+                raise BadInput(
+                    "Yahoo refuses: too many requests", where, "wait some minutes, or ask for fewer"
+                ) from error
             raise BadInput(
                 f"the download failed ({kind}: {error})", where, "check the network and try again"
             ) from error
