@@ -209,7 +209,7 @@ class _Evaluation:
         self._root = node
         self._deadline = deadline
         self._uses = tree.uses(node)
-        self._values: dict[Call, Matrix | None] = {}
+        self._values: dict[Call, Matrix] = {}
 
     def run(self) -> Matrix:
         return self._matrix(self._root)
@@ -218,10 +218,10 @@ class _Evaluation:
         if isinstance(node, Field):
             return self._engine._fields[node.name]
         if isinstance(node, Constant):
-            value = self._engine._take()
-            value.fill(node.value)
-            return value
-        value: Matrix | None = self._values.pop(node, None)
+            filled = self._engine._take()
+            filled.fill(node.value)
+            return filled
+        value = self._values.get(node)
         if value is None:
             value = self._engine._cache.get(node)
         if value is None:
@@ -230,6 +230,8 @@ class _Evaluation:
         self._uses[node] -= 1
         if self._uses[node] > 0:
             self._values[node] = value
+        else:
+            self._values.pop(node, None)
         return value
 
     def _call(self, call: Call) -> Matrix:
