@@ -110,16 +110,16 @@ def sector_intraday_drift(history: History) -> Vector:
 # Strong and slow on purpose: the embedded market is there to show the pipeline at work. Research on generators
 # passes its own plants, with strength crossed over tiers.
 DEFAULT_PLANTS: tuple[Plant, ...] = (
-    Plant("-ts_std_dev(returns, 60)", 3.0, low_volatility),
-    Plant("ts_delta(close, 60) / close", 2.5, momentum),
-    Plant("-ts_delta(close, 5) / close", 1.5, reversal),
-    Plant("-ts_mean(volume, 20) / ts_mean(volume, 60)", 3.5, fading_volume),
-    Plant("-ts_corr(close, volume, 60)", 3.0, price_volume_divergence),
-    Plant("ts_corr(abs(returns), volume, 60)", 3.5, volume_follows_news),
+    Plant("-ts_std_dev(returns, 60)", 3.6, low_volatility),
+    Plant("ts_delta(close, 60) / close", 3.0, momentum),
+    Plant("-ts_delta(close, 5) / close", 1.8, reversal),
+    Plant("-ts_mean(volume, 20) / ts_mean(volume, 60)", 4.2, fading_volume),
+    Plant("-ts_corr(close, volume, 60)", 3.6, price_volume_divergence),
+    Plant("ts_corr(abs(returns), volume, 60)", 4.2, volume_follows_news),
     Plant(
         "if_else(ts_mean(volume, 20) < ts_mean(volume, 60), ts_delta(close, 20) / close, -ts_delta(close, 20) / close)",
-        3.5,
+        4.2,
         volume_conditional_momentum,
     ),
-    Plant("group_rank(ts_mean(close / open - open / ts_delay(close, 1), 60), sector)", 2.5, sector_intraday_drift),
+    Plant("group_rank(ts_mean(close / open - open / ts_delay(close, 1), 60), sector)", 3.0, sector_intraday_drift),
 )
