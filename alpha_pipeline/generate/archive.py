@@ -65,20 +65,25 @@ class Archive:
         self.rewards: FloatArray = np.zeros(0)
         self.elite: list[int] = []
         self._told = 0
+        self._among: FloatArray = np.zeros((0, 0))  # |correlation| of members
+        self._to_pool: FloatArray = np.zeros(0)  # largest |correlation| of each member with the pool
 
     def add(self, results: Sequence[Scored]) -> None:
         """Take in what was evaluated; degenerate results are left out."""
-        made: dict[Node, Individual] = {member.node: member for member in self.members}
+        new: dict[Node, Individual] = {}
         for result in results:
             self._told += 1
             if not is_degenerate(result):
                 individual = self._oriented(result)
-                known = made.get(individual.node)
-                if known is None or individual.proposed:  # evaluated beats mirrored
-                    made[individual.node] = individual
-        ranked = sorted(made.values(), key=lambda i: (-i.base, not i.proposed, i.order))
-        if ranked:
-            self._keep_distinct(ranked)
+                if individual.proposed or individual.node not in new:  # evaluated beats mirrored
+                    new[individual.node] = individual
+        held = {member.node: member for member in self.members}
+        fresh = [i for i in new.values() if i.node not in held or (i.proposed and not held[i.node].proposed)]
+        if not fresh:
+            return
+        replaced = {individual.node for individual in fresh}
+        stay = [position for position, member in enumerate(self.members) if member.node not in replaced]
+        self._merge(stay, fresh)
 
     def to_negate(self) -> list[Individual]:
         """Exportable individuals whose orientation was never proposed: a minus in front is all that is missing."""
@@ -102,28 +107,39 @@ class Archive:
             node, pnl, abs(result.sharpe), abs(result.fitness), result.turnover, base, self._told, sign > 0
         )
 
-    def _keep_distinct(self, ranked: list[Individual]) -> None:
-        ranked = ranked[: self.capacity * 2]
-        pnl = np.array([i.pnl for i in ranked])
-        among = np.abs(correlations(pnl, pnl))
+    def _merge(self, stay: list[int], fresh: list[Individual]) -> None:
+        """Rank the members at `stay` and the fresh ones together, and keep the best that are distinct."""
+        everyone = [*(self.members[i] for i in stay), *fresh]
+        pnl = np.array([individual.pnl for individual in everyone])
+        # Only what is new is correlated: [fresh, everyone]. Rounded, so that no tie hangs on how a sum was split.
+        crossed = np.round(np.abs(correlations(pnl[len(stay) :], pnl)), 10)
+        among = np.zeros((len(everyone), len(everyone)))
+        among[: len(stay), : len(stay)] = self._among[np.ix_(stay, stay)]
+        among[len(stay) :, :] = crossed
+        among[:, len(stay) :] = crossed.T
+        pool = np.zeros((0, pnl.shape[1])) if self.pool is None else self.pool
+        to_pool = np.round(np.abs(correlations(pnl[len(stay) :], pool)).max(axis=1, initial=0.0), 10)
+        to_pool = np.concatenate([self._to_pool[stay], to_pool])
+
+        def rank(position: int) -> tuple[float, bool, int]:
+            individual = everyone[position]
+            return -individual.base, not individual.proposed, individual.order
+
         kept: list[int] = []
-        for position in range(len(ranked)):
+        for position in sorted(range(len(everyone)), key=rank):
             if not kept or among[position, kept].max() <= BEHAVIOUR_DUPLICATE:
                 kept.append(position)
         kept = kept[: self.capacity]
-        self.members = [ranked[i] for i in kept]
-        self.pnl = pnl[kept]
-        pool = np.zeros((0, self.pnl.shape[1])) if self.pool is None else self.pool
-        base = np.array([member.base for member in self.members])
-        self.rewards = rewards_by_rank(base, self.pnl, pool)
-        to_pool = np.abs(correlations(self.pnl, pool)).max(axis=1, initial=0.0)
-        self._choose_elite(among[np.ix_(kept, kept)], to_pool)
+        self.members = [everyone[i] for i in kept]
+        self.pnl, self._among, self._to_pool = pnl[kept], among[np.ix_(kept, kept)], to_pool[kept]
+        self.rewards = rewards_by_rank(np.array([member.base for member in self.members]), self._among, self._to_pool)
+        self._choose_elite()
 
-    def _choose_elite(self, among: FloatArray, to_pool: FloatArray) -> None:
+    def _choose_elite(self) -> None:
         limit = self.limits.correlation
-        passing = [i for i, m in enumerate(self.members) if m.meets(self.limits) and to_pool[i] <= limit]
+        passing = [i for i, m in enumerate(self.members) if m.meets(self.limits) and self._to_pool[i] <= limit]
         passing.sort(key=lambda i: (not self.members[i].proposed, -self.members[i].sharpe, self.members[i].order))
         self.elite = []
         for position in passing:
-            if not self.elite or among[position, self.elite].max() <= limit:
+            if not self.elite or self._among[position, self.elite].max() <= limit:
                 self.elite.append(position)

@@ -22,7 +22,7 @@ from alpha_pipeline.generate.archive import Archive, Individual
 from alpha_pipeline.generate.base import FloatArray, Round, Scored
 from alpha_pipeline.generate.blend import Blends
 from alpha_pipeline.generate.grammar import Grammar
-from alpha_pipeline.generate.reward import Thresholds, base_rewards
+from alpha_pipeline.generate.reward import Thresholds, base_rewards, meets
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,7 @@ class GeneticSearch:
         self.history: list[Round] = []
         self._random = np.random.default_rng(seed)
         self._seen: set[Node] = set()
+        self._passing = 0
         self._rates = np.array([getattr(self.settings, way) for way in WAYS])
         self._rates = self._rates / self._rates.sum()
 

@@ -180,10 +180,11 @@ class Grammar:
                 if operators is None
                 else operators
             )
-            node = self.grow(random, ROOT, aim, self.settings.deepest - 1)
+            minus = bool(random.random() < 0.5)
+            node = self.grow(random, ROOT, aim, self.settings.deepest - minus)
             if node is None:
                 continue
-            node = canonical(negated(node) if random.random() < 0.5 else node)
+            node = canonical(negated(node) if minus else node)
             if isinstance(node, Call) and self.problem(node) is None:
                 return node
         return None
