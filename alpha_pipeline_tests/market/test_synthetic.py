@@ -183,7 +183,7 @@ def test_most_plants_pass_in_and_out_of_the_search_window(built: Built) -> None:
 
 
 def test_plants_are_their_expressions(built: Built) -> None:
-    """The engine's reading of each expression and the simulator's NumPy agree but for holes, and for names not in the universe."""
+    """The engine on each expression and the simulator's NumPy agree, but for holes and names outside the universe."""
     panel = built.panel
     engine = Engine(panel)
     days = slice(200, None, 40)
