@@ -90,9 +90,9 @@ def test_500_candidates_against_50_alphas_over_1200_days_take_under_two_seconds(
     pool = profits(2, [f"p{index}" for index in range(50)], 1200)
     seconds = []
     for _ in range(2):
-        start = time.perf_counter()
+        start = time.process_time()  # of all threads: what it takes on an idle machine at most
         pairs = pool_correlation(candidates, pool)
-        seconds.append(time.perf_counter() - start)
+        seconds.append(time.process_time() - start)
     assert pairs.height == 25_000
     assert min(seconds) < 2.0
     x = candidates.filter(alpha_id="c7")["pnl"].to_numpy()

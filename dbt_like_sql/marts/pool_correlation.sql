@@ -6,65 +6,78 @@
 -- check: not_null(alpha_id, pool_alpha_id, common_days, enough_days)
 
 -- The caller passes search-window days only. A correlation is null where there is no common day or one side does not
--- vary. It is rounded since DuckDB adds up in an order that depends on its threads. The last two columns repeat the
--- candidate's worst case.
-with candidates as (
+-- vary. It is rounded, so that two equal series have exactly 1. The last two columns repeat the candidate's worst case.
+-- Each alpha becomes one list over all days, with 0 for a day it lacks, and a list of 1 and 0 for the days it has: the
+-- sums over common days are then dot products of lists, half the time of a join by day. Profit varies much more
+-- than its mean is large, so sums of squares lose nothing; what is left of a constant's variance is below 1e-12.
+with days as (
+    select distinct date from candidate_pnl
+    union
+    select distinct date from pool_pnl
+),
+
+everything as (
     select
+        'candidate' as side,
         alpha_id,
         date,
         pnl
     from candidate_pnl
-    where isfinite(pnl)
-),
-
-accepted as (
+    union all
     select
+        'pool' as side,
         alpha_id,
         date,
         pnl
     from pool_pnl
-    where isfinite(pnl)
 ),
 
-candidate_ids as (
-    select distinct alpha_id from candidate_pnl
+alphas as (
+    select distinct
+        side,
+        alpha_id
+    from everything
 ),
 
-pool_ids as (
-    select distinct alpha_id from pool_pnl
-),
-
-pairs as (
+series as (
     select
-        candidate_ids.alpha_id,
-        pool_ids.alpha_id as pool_alpha_id
-    from candidate_ids
-    cross join pool_ids
+        alphas.side,
+        alphas.alpha_id,
+        list(case when isfinite(everything.pnl) then everything.pnl else 0.0 end order by days.date) as profit,
+        list(case when isfinite(everything.pnl) then everything.pnl * everything.pnl else 0.0 end order by days.date)
+            as square,
+        list(case when isfinite(everything.pnl) then 1.0 else 0.0 end order by days.date) as present
+    from alphas
+    cross join days
+    left join everything
+        on alphas.side = everything.side and alphas.alpha_id = everything.alpha_id and days.date = everything.date
+    group by alphas.side, alphas.alpha_id
 ),
 
-correlations as (
+sums as (
     select
-        candidates.alpha_id,
-        accepted.alpha_id as pool_alpha_id,
-        corr(candidates.pnl, accepted.pnl) as raw_correlation,
-        count(*) as joint_days
-    from candidates
-    inner join accepted on candidates.date = accepted.date
-    group by candidates.alpha_id, accepted.alpha_id
+        mine.alpha_id,
+        theirs.alpha_id as pool_alpha_id,
+        list_dot_product(mine.present, theirs.present) as n,
+        list_dot_product(mine.profit, theirs.present) as x,
+        list_dot_product(mine.present, theirs.profit) as y,
+        list_dot_product(mine.square, theirs.present) as xx,
+        list_dot_product(mine.present, theirs.square) as yy,
+        list_dot_product(mine.profit, theirs.profit) as xy
+    from series as mine
+    inner join series as theirs on mine.side = 'candidate' and theirs.side = 'pool'
 ),
 
 measured as (
     select
-        pairs.alpha_id,
-        pairs.pool_alpha_id,
-        coalesce(correlations.joint_days, 0) as common_days,
+        alpha_id,
+        pool_alpha_id,
+        n::bigint as common_days,
         case
-            when isfinite(correlations.raw_correlation)
-                then round(greatest(-1.0, least(1.0, correlations.raw_correlation)), 10)
+            when n * xx - x * x > 1e-12 * n * xx and n * yy - y * y > 1e-12 * n * yy
+                then round((n * xy - x * y) / (sqrt(n * xx - x * x) * sqrt(n * yy - y * y)), 10)
         end as correlation
-    from pairs
-    left join correlations
-        on pairs.alpha_id = correlations.alpha_id and pairs.pool_alpha_id = correlations.pool_alpha_id
+    from sums
 )
 
 select
