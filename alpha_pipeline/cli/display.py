@@ -16,10 +16,12 @@ from rich.table import Table
 DONE, REJECTED, BAD, INTERRUPTED = 0, 1, 2, 130
 """Exit codes: done; a rejected expression; bad input or usage; interrupted with work kept."""
 
+WIDTH_OF_FILES = 140  # characters of a line where stdout is no terminal
+
 errors = Console(stderr=True)
 """Progress and warnings."""
 
-output = Console()
+output = Console(width=None if sys.stdout.isatty() else WIDTH_OF_FILES)
 """Results for people."""
 
 

@@ -14,6 +14,7 @@ from alpha_pipeline.cli.display import DONE, INTERRUPTED, Listener, emit, errors
 from alpha_pipeline.engine.warmup import warmup
 from alpha_pipeline.orchestration.assets.validation import asset_name
 from alpha_pipeline.orchestration.launch import Finished, Launcher
+from alpha_pipeline.orchestration.workbench import Workbench
 from alpha_pipeline.settings import Settings, load_settings
 from alpha_pipeline.validate import FUNNEL
 
@@ -34,7 +35,7 @@ def peak_memory() -> int:
 
 def ingest(options: argparse.Namespace) -> int:
     """Read prices and make the panel current."""
-    launcher = Launcher(_settings(options))
+    launcher = Launcher(Workbench(_settings(options)))
     begun = time.perf_counter()
     with Listener() as listener, progress.listening(listener):
         finished = launcher.ingest()
@@ -75,7 +76,7 @@ def show_panel(finished: Finished) -> None:
 
 def mine(options: argparse.Namespace) -> int:
     """Run the pipeline for a new generation run."""
-    launcher = Launcher(_settings(options))
+    launcher = Launcher(Workbench(_settings(options)))
     warmup(lambda message: errors.print(message))
     with Listener() as listener, progress.listening(listener):
         version, ingested = launcher.ensure_panel()

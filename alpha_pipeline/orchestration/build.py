@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dagster as dg
-from alpha_pipeline.orchestration.assets.export import export_set
 
+from alpha_pipeline.orchestration.assets.export import export_set
 from alpha_pipeline.orchestration.assets.generation import candidate_batch
 from alpha_pipeline.orchestration.assets.market import cleaned_panel, raw_prices
 from alpha_pipeline.orchestration.assets.validation import build_stage_assets

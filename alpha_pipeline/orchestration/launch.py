@@ -14,9 +14,8 @@ from alpha_pipeline.orchestration.assets.market import ingest_key
 from alpha_pipeline.orchestration.build import build_definitions
 from alpha_pipeline.orchestration.partitions import GENERATION_RUNS
 from alpha_pipeline.orchestration.workbench import Workbench
-from alpha_pipeline.settings import Settings
 
-QUIET = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 
 
@@ -32,11 +31,11 @@ class Launcher:
     """Runs jobs against the Dagster instance of a home, so that the UI shows them too.
 
     Args:
-        settings: the product's settings; its home holds the instance.
+        workbench: its home holds the instance.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        self.workbench = Workbench(settings)
+    def __init__(self, workbench: Workbench) -> None:
+        self.workbench = workbench
         os.environ["DAGSTER_HOME"] = str(self.workbench.home.dagster)
         os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")
         self.instance = DagsterInstance.get()

@@ -8,8 +8,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
 
 def cumulative_profit(
@@ -22,6 +20,10 @@ def cumulative_profit(
         profits: per label, float64 [S] daily profit per unit of book.
         title: shown above; says SYNTHETIC where the market is.
     """
+    # Imported here: it takes half a second, and most commands draw nothing.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(8, 3.2), dpi=90, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots()

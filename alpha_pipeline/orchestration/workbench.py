@@ -7,7 +7,7 @@ another, read the pins from the table `generation_runs`, and so measure with the
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -85,10 +85,12 @@ class Workbench:
 
     Args:
         settings: the product's settings.
+        opener: opens a price source by kind, path and groups; tests hand in one for a small market.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, opener: Callable[..., Source] = open_source) -> None:
         self.settings = settings
+        self.opener = opener
         self.home = Home(settings.home)
         self.lake = Lake(self.home.lake)
         self.ledger = Ledger(self.lake)
@@ -96,19 +98,25 @@ class Workbench:
 
     def source(self, kind: str, path: str | None, groups: str | None) -> Source:
         """The price source that an ingest names."""
-        return open_source(kind, path=path, groups=groups)
+        return self.opener(kind, path=path, groups=groups)
+
+    def evaluator(self, panel: Panel) -> Evaluator:
+        """An evaluator on a panel under the present settings."""
+        return self._evaluator(panel, self.settings.simulation_on(panel), self.settings.windows(panel))
+
+    def pool(self, evaluator: Evaluator, exclude_run: str | None = None) -> Pool:
+        """The accepted pool of an evaluator's market and settings, as it is now."""
+        return Pool.load(self.ledger, evaluator, self.settings.thresholds.common_days, exclude_run=exclude_run)
 
     def bench(self, panel: Panel) -> Bench:
         """A bench on a panel under the present settings, outside any run: for single expressions."""
-        evaluator = self._evaluator(panel, self.settings.simulation_on(panel), self.settings.windows(panel))
-        pool = Pool.load(self.ledger, evaluator, self.settings.thresholds.common_days)
-        return Bench(evaluator, pool.nearest, self.settings.thresholds)
+        evaluator = self.evaluator(panel)
+        return Bench(evaluator, self.pool(evaluator).nearest, self.settings.thresholds)
 
     def start(self, key: str, generator: str, seed: int, candidates: int, panel: Panel) -> Run:
         """Pin a generation run and write its record; doing it again pins it anew, without its own earlier alphas."""
-        simulation, windows = self.settings.simulation_on(panel), self.settings.windows(panel)
-        evaluator = self._evaluator(panel, simulation, windows)
-        pool = Pool.load(self.ledger, evaluator, self.settings.thresholds.common_days, exclude_run=key)
+        evaluator = self.evaluator(panel)
+        pool = self.pool(evaluator, exclude_run=key)
         record = RunRecord(
             generation_run=key,
             generator=generator,
@@ -122,11 +130,11 @@ class Workbench:
             code_version=code_version(),
             pool_key=pool.key,
             pool_version=pool.version,
-            settings=json.dumps(simulation.to_dict(), sort_keys=True),
+            settings=json.dumps(evaluator.settings.to_dict(), sort_keys=True),
             thresholds=json.dumps(asdict(self.settings.thresholds), sort_keys=True),
-            windows=json.dumps(_bounds(windows)),
+            windows=json.dumps(_bounds(evaluator.windows)),
         )
-        row = pl.DataFrame([{**asdict(record), "pool": pool.alpha_ids}])
+        row = pl.DataFrame([{**asdict(record), "pool": json.dumps(pool.alpha_ids)}])
         self.lake.replace(RUNS, row.drop("generation_run"), generation_run=key)
         bench = Bench(evaluator, pool.nearest, self.settings.thresholds)
         self._run = Run(record, evaluator, bench, pool)
@@ -147,7 +155,7 @@ class Workbench:
         if not rows:
             raise missing
         values: dict[str, Any] = rows[0]
-        alpha_ids = values.pop("pool")
+        alpha_ids = json.loads(values.pop("pool"))
         record = RunRecord(**values)
         panel = self.home.panel(record.data_version)
         windows = Windows(**{name: slice(*bounds) for name, bounds in json.loads(record.windows).items()})

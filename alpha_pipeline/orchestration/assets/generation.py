@@ -1,7 +1,5 @@
 """The candidate batch of a generation run: every distinct expression it proposed."""
 
-from __future__ import annotations
-
 import hashlib
 
 import dagster as dg

@@ -1,7 +1,5 @@
 """Raw prices by month, and the panel made of all of them."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Iterator

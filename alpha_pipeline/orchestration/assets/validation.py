@@ -3,8 +3,6 @@
 An asset's table holds everything the stage judged, with its verdict; the next stage takes the rows that passed.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 

@@ -1,0 +1,120 @@
+"""The export set of a generation run: mutually different, new to the pool, in files and in the ledger."""
+
+import json
+from collections import Counter
+
+import dagster as dg
+import polars as pl
+
+from alpha_pipeline.export import ManualExporter
+from alpha_pipeline.export.select import choose
+from alpha_pipeline.expression import parse
+from alpha_pipeline.orchestration.assets.validation import SCHEMA, asset_name
+from alpha_pipeline.orchestration.partitions import GENERATION_RUNS
+from alpha_pipeline.orchestration.plots import cumulative_profit, markdown_table
+from alpha_pipeline.orchestration.records import accepted_frame, accepted_pnl_frame, now, record_of
+from alpha_pipeline.orchestration.workbench import Workbench
+from alpha_pipeline.validate import FUNNEL
+
+LAST = len(FUNNEL)
+SHOWN = 5
+
+
+@dg.asset(
+    partitions_def=GENERATION_RUNS,
+    backfill_policy=dg.BackfillPolicy.multi_run(1),
+    ins={"batch": dg.AssetIn(asset_name(LAST, FUNNEL[-1]))},
+    group_name="export",
+    kinds={"deltalake", "json"},
+    code_version="1",
+)
+def export_set(
+    context: dg.AssetExecutionContext, batch: pl.DataFrame, workbench: dg.ResourceParam[Workbench]
+) -> dg.Output[pl.DataFrame]:
+    """What the run hands over: best Sharpe first, no two correlated above 0.7, none too close to the pool.
+
+    The pool is asked once more under its lock, since others may have joined it while this run was at work. Verdicts of
+    the run and its accepted alphas are entered in the ledger, and the export files are written.
+    """
+    key = context.partition_key
+    run = workbench.run(key)
+    limits = run.bench.thresholds
+    passed = batch.filter(pl.col("passed"))
+    trials = run.evaluator.evaluate_many([parse(text) for text in passed["expression"]])
+    selection = choose(trials, limits.correlation)
+    timestamp = now()
+    records = {trial.alpha_id: record_of(trial, run, timestamp) for trial in selection.chosen}
+    commit = workbench.ledger.commit_accepted(
+        key,
+        run.record.pool_key,
+        accepted_frame(selection.chosen, list(records.values()), run),
+        accepted_pnl_frame(selection.chosen, run),
+        limits.correlation,
+        limits.common_days,
+    )
+    lost = dict(zip(commit.losers["alpha_id"], commit.losers["reason"], strict=True))
+    exported = [trial for trial in selection.chosen if trial.alpha_id not in lost]
+    kept = [records[trial.alpha_id] for trial in exported]
+    exporter = ManualExporter(workbench.home.exports, key)
+    files = {name: str(exporter.export_to_file(kept, name)) for name in ("json", "csv")}
+    workbench.ledger.commit_verdicts(key, run_verdicts(workbench, key))
+
+    refused = Counter(
+        {
+            f"correlated above {limits.correlation:g} with a better one of this run": len(selection.refused),
+            "too close to an alpha that joined the pool meanwhile": len(lost),
+        }
+    )
+    rows = [
+        {
+            "alpha_id": trial.alpha_id,
+            "expression": records[trial.alpha_id].expression,
+            **trial.metrics.to_dict(),
+            "sharpe_one_day_later": trial.sharpe_one_day_later,
+        }
+        for trial in exported
+    ]
+    figures = ("sharpe", "fitness", "turnover")
+    table = [[f"`{row['expression']}`", *(f"{row[name]:.2f}" for name in figures)] for row in rows]
+    label = run.record.label
+    title = f"{label} export set, search window".strip()
+    days = run.panel.dates[run.evaluator.windows.search]
+    profits = {trial.alpha_id: trial.pnl for trial in exported[:SHOWN]}
+    frame = pl.DataFrame(rows, infer_schema_length=None) if rows else pl.DataFrame(schema=EXPORT_SCHEMA)
+    return dg.Output(
+        frame,
+        metadata={
+            "exported": len(exported),
+            "label": label or "real prices",
+            "json": files["json"],
+            "csv": files["csv"],
+            "refused_json": json.dumps({reason: count for reason, count in refused.items() if count}),
+            "best_json": json.dumps(rows[:25]),
+            "alphas": dg.MetadataValue.md(markdown_table(["expression", *figures], table)),
+            "profit": dg.MetadataValue.md(cumulative_profit(days, profits, title)),
+            "warnings": dg.MetadataValue.json(list(run.panel.info.warnings)),
+        },
+    )
+
+
+EXPORT_SCHEMA = {
+    "alpha_id": pl.String,
+    "expression": pl.String,
+    **dict.fromkeys(("sharpe", "turnover", "fitness", "returns", "drawdown", "margin"), pl.Float64),
+    "long_count": pl.Float64,
+    "short_count": pl.Float64,
+    "days": pl.Int64,
+    "sharpe_one_day_later": pl.Float64,
+}
+
+
+def run_verdicts(workbench: Workbench, key: str) -> pl.DataFrame:
+    """The verdicts of all stages of a run, from the stages' own tables."""
+    frames = []
+    for number, stage in enumerate(FUNNEL, start=1):
+        rows = workbench.lake.scan(asset_name(number, stage)).filter(pl.col("generation_run") == key).collect()
+        columns = [name for name in SCHEMA if name not in ("position", "expression")]
+        frames.append(
+            rows.select(columns).with_columns(pl.lit(number, pl.Int64).alias("stage"), pl.lit(stage.name).alias("name"))
+        )
+    return pl.concat(frames)
