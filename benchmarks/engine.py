@@ -248,7 +248,8 @@ def main() -> None:
         cpu_mean = float(np.mean([row["cpu_ms"] for row in rows]))
         verdict = "pass" if mean <= BAR else "MISS"
         print(
-            f"mean {'':8} {mean:8.1f} {cpu_mean:8.1f} {peer_mean:10.1f} {peer_mean / mean:6.1f}  bar {BAR:.0f} ms: {verdict}"
+            f"mean {'':8} {mean:8.1f} {cpu_mean:8.1f} {peer_mean:10.1f} {peer_mean / mean:6.1f}  "
+            f"bar {BAR:.0f} ms: {verdict}"
         )
 
     panel_copy = min(copies)

@@ -7,21 +7,44 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numba.core import event
 
 from alpha_pipeline.engine.engine import MASK
 from alpha_pipeline.engine.kernels import KERNELS
 from alpha_pipeline.expression import OPERATORS, Slot
 
-QUIET = 1.0  # seconds; loading from disk stays below, compiling does not
+
+class _Compiling(event.Listener):
+    """Tells that numba compiles, which loading from disk does not count as."""
+
+    def __init__(self, progress: Callable[[str], None]) -> None:
+        self.progress = progress
+        self.doing = ""
+        self.told = ""
+
+    def on_start(self, event: Any) -> None:
+        if self.doing != self.told:
+            self.told = self.doing
+            self.progress(f"compiling kernels for this machine, once: {self.doing}")
+
+    def on_end(self, event: Any) -> None:
+        pass
 
 
 def warmup(progress: Callable[[str], None] | None = None) -> float:
-    """Run every kernel on a tiny panel; returns the seconds it took.
+    """Run every kernel on a tiny panel, so that it is compiled or loaded; returns the seconds it took.
 
     Args:
-        progress: told what is going on once it takes longer than loading would.
+        progress: told of each operator that has to be compiled, before it is.
     """
     began = time.monotonic()
+    listener = _Compiling(progress or (lambda message: None))
+    with event.install_listener("numba:compile", listener):
+        _run_all(listener)
+    return time.monotonic() - began
+
+
+def _run_all(listener: _Compiling) -> None:
     x = np.arange(48, dtype=np.float32).reshape(8, 6)
     out = np.empty_like(x)
     values: dict[Slot, list[Any]] = {
@@ -33,9 +56,8 @@ def warmup(progress: Callable[[str], None] | None = None) -> float:
         Slot.NUMBER: [1.0],
     }
     for number, (name, kernel) in enumerate(KERNELS.items(), 1):
-        if progress is not None and time.monotonic() - began > QUIET:
-            progress(f"compiling kernels for this machine, once: {name} ({number} of {len(KERNELS)})")
+        listener.doing = f"{name} ({number} of {len(KERNELS)})"
         arguments = [value for slot in OPERATORS[name].slots for value in values[slot]]
         kernel.run(*arguments, out, 0, out.shape[0 if kernel.axis == "rows" else 1])
+    listener.doing = "universe mask"
     MASK.run(x, np.ones(x.shape, np.bool_), out, 0, len(out))
-    return time.monotonic() - began
