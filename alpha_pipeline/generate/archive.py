@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from alpha_pipeline.expression import Node, canonical, operator_count
 from alpha_pipeline.generate.base import FloatArray, Scored, SearchSettings
@@ -88,6 +89,12 @@ class Archive:
     def to_negate(self) -> list[Individual]:
         """Exportable individuals whose orientation was never proposed: a minus in front is all that is missing."""
         return [self.members[i] for i in self.elite if not self.members[i].proposed]
+
+    def unlike_elite(self) -> npt.NDArray[np.bool_]:
+        """Members outside the elite whose |correlation| with all of it is within the limit, [members]."""
+        if not self.elite:
+            return np.ones(len(self.members), dtype=bool)
+        return np.asarray(self._among[:, self.elite].max(axis=1) <= self.limits.correlation)
 
     def mark_proposed(self, nodes: set[Node]) -> None:
         """Note which mirrored individuals are being proposed, lest they be asked for twice."""

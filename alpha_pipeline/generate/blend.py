@@ -8,11 +8,14 @@ costs no proposal and decides only what is proposed; what counts is the evaluati
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Callable
 
-from alpha_pipeline.expression import Call, Node, canonical
+import numpy as np
+import numpy.typing as npt
+
+from alpha_pipeline.expression import Call, Node, canonical, depth, operator_count
 from alpha_pipeline.generate.archive import Archive
-from alpha_pipeline.generate.base import FloatArray
+from alpha_pipeline.generate.base import FloatArray, SearchSettings
 from alpha_pipeline.generate.reward import DAYS_PER_YEAR, correlation_penalty
 
 MOST_PAIRED = 120
@@ -34,13 +37,14 @@ class Blends:
     Args:
         archive: evaluated expressions with their profits.
         candidates: how many members to pair, best rewards first.
+        settings: bounds that a sum must keep.
     """
 
-    def __init__(self, archive: Archive, candidates: int) -> None:
+    def __init__(self, archive: Archive, candidates: int, settings: SearchSettings) -> None:
         best = np.argsort(-archive.rewards, kind="stable")[: min(candidates, MOST_PAIRED)]
         self._members = [archive.members[i] for i in best]
         self.first, self.second = np.triu_indices(len(best), 1)
-        self._used = np.zeros(len(self.first), dtype=bool)
+        self._used = self._too_large(settings)
         if len(best) < 2:
             return
         pnl = np.nan_to_num(archive.pnl[best], nan=0.0)
@@ -51,17 +55,30 @@ class Blends:
         for position in archive.elite:
             self._avoid(np.nan_to_num(archive.pnl[position], nan=0.0))
 
-    def next(self, random: np.random.Generator) -> Node | None:
-        """The most promising sum not taken yet, or None when there is no pair left."""
-        if len(self._used) == 0 or self._used.all():
+    def next(self, random: np.random.Generator, accept: Callable[[Node], bool]) -> Node | None:
+        """The most promising sum that is acceptable and not taken yet; None when no pair is left."""
+        if len(self._used) == 0:
             return None
         promising = self._meets & (self._resembles <= 0.93 * self._limit)
         value = self._value - correlation_penalty(self._resembles) + BONUS * promising
-        pair = int(np.argmax(np.where(self._used, -np.inf, value)))
-        self._used[pair] = True
-        one, other = int(self.first[pair]), int(self.second[pair])
-        self._avoid(self._centred[one] + self._centred[other])
-        return blend(random, self._members[one].node, self._members[other].node)
+        for pair in np.argsort(-np.where(self._used, -np.inf, value), kind="stable"):
+            if self._used[pair]:
+                return None
+            self._used[pair] = True
+            one, other = int(self.first[pair]), int(self.second[pair])
+            node = blend(random, self._members[one].node, self._members[other].node)
+            if accept(node):
+                self._avoid(self._centred[one] + self._centred[other])
+                return node
+        return None
+
+    def _too_large(self, settings: SearchSettings) -> npt.NDArray[np.bool_]:
+        """Pairs whose sum would break the bounds on depth or operators."""
+        parts = [_comparable(member.node, "rank")[0] for member in self._members]
+        depths = np.array([depth(part) for part in parts], dtype=np.int64)
+        operators = np.array([operator_count(part) for part in parts], dtype=np.int64)
+        deep = np.maximum(depths[self.first], depths[self.second]) + 1 > settings.deepest
+        return np.asarray(deep | (operators[self.first] + operators[self.second] + 1 > settings.most_operators))
 
     def _forecast(self, archive: Archive) -> None:
         """Value of each pair but for its resemblance to what is taken; see the module for the arithmetic."""

@@ -53,6 +53,9 @@ class GeneticSettings:
 
 
 WAYS = ("blend", "crossover", "subtree", "point", "window", "hoist", "wrap", "immigrant")
+IMPROVING = frozenset({"point", "window", "hoist", "wrap"})
+"""Ways that change little."""
+
 TRIES = 400
 """Attempts in a row without a new valid expression after which the space counts as exhausted."""
 
@@ -102,7 +105,7 @@ class GeneticSearch:
             if len(asked) < count:
                 self._take(individual.node, asked)
         self.archive.mark_proposed(set(asked))
-        blends = Blends(self.archive, self.population)
+        blends = Blends(self.archive, self.population, self.grammar.settings)
         failures = 0
         while len(asked) < count and failures < TRIES:
             node = self._child(blends)
@@ -115,18 +118,20 @@ class GeneticSearch:
             return
         self.archive.add(results)
         rewards = base_rewards(results, self.grammar.settings)
-        passing = sum(member.proposed and member.meets(self.limits) for member in self.archive.members)
-        self.history.append(
-            Round(len(self.history), len(results), float(rewards.max()), float(rewards.mean()), passing)
-        )
+        self._passing += sum(meets(result, self.limits) for result in results)
+        best, mean = float(rewards.max()), float(rewards.mean())
+        self.history.append(Round(len(self.history), len(results), best, mean, self._passing))
 
     def _take(self, node: Node, asked: list[Node]) -> bool:
         node = canonical(node)
-        if node in self._seen or self.grammar.problem(node) is not None:
+        if not self._may_propose(node):
             return False
         self._seen.add(node)
         asked.append(node)
         return True
+
+    def _may_propose(self, node: Node) -> bool:
+        return node not in self._seen and self.grammar.problem(node) is None
 
     def _founder(self) -> Node | None:
         """One of the first population: the size it aims for grows with its number, from 2 to two thirds of the most."""
@@ -143,8 +148,8 @@ class GeneticSearch:
         if way == "immigrant" or not self.archive.members:
             return self.grammar.sample(self._random)
         if way == "blend":
-            return blends.next(self._random)
-        parent = self._parent()
+            return blends.next(self._random, self._may_propose)
+        parent = self._parent(improve=way in IMPROVING)
         if way == "crossover":
             return variation.crossover(self._random, self.grammar, parent.node, self._parent().node)
         if way == "wrap":
@@ -157,9 +162,17 @@ class GeneticSearch:
         }
         return changes[way](self._random, self.grammar, parent.node)
 
-    def _parent(self) -> Individual:
-        """The best of a few drawn from the population, by reward with the correlation term."""
+    def _parent(self, improve: bool = False) -> Individual:
+        """The best of a few drawn from the population, by reward with the correlation term.
+
+        Small improvements behave much like their parent, so they are made of what is not exportable yet and resembles
+        nothing that is; where there is no such member, of any.
+        """
         archive = self.archive
-        best = np.argsort(-archive.rewards, kind="stable")[: self.population]
+        ranked = np.argsort(-archive.rewards, kind="stable")
+        if improve:
+            unlike = archive.unlike_elite()
+            ranked = ranked[unlike[ranked]] if unlike.any() else ranked
+        best = ranked[: self.population]
         drawn = self._random.integers(len(best), size=self.settings.tournament)
         return archive.members[int(best[int(drawn.min())])]
