@@ -34,18 +34,23 @@ def divide(x: Numeric, y: Numeric) -> Array:
         return np.divide(x, y)
 
 
+def _power(x: Array, y: Array) -> Array:
+    """NumPy's power, but NaN wherever either side is NaN (NumPy's NaN^0 and 1^NaN are 1)."""
+    with np.errstate(all="ignore"):
+        return np.where(np.isnan(x) | np.isnan(y), np.nan, np.power(x, y))
+
+
 @operator("elementwise", scale=Power(), infix=Infix("^", 90), searched=False)
 def power(x: Numeric, y: Numeric) -> Array:
     """x to the power y; a negative x to a fractional power is NaN."""
-    with np.errstate(all="ignore"):
-        return np.power(x, y)
+    return _power(x, y)
 
 
 @operator("elementwise", scale=Power(), aliases=("signedpower",))
 def signed_power(x: Numeric, y: Numeric) -> Array:
     """sign(x) · |x| to the power y: `signed_power(-9, 0.5)` is −3."""
-    with np.errstate(all="ignore"):
-        return np.sign(x) * np.power(np.abs(x), y)
+    with np.errstate(invalid="ignore"):  # 0 · inf
+        return np.sign(x) * _power(np.abs(x), y)
 
 
 @operator("elementwise", scale=Same(), infix=Infix("-", 80))
