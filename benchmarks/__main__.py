@@ -15,8 +15,8 @@ PAGE = Path(__file__).resolve().parents[1] / "docs" / "performance.md"
 MINING_NOTE = """## Mining runs
 
 Each in a fresh home, so that pools are empty, but for the second run. Seconds and rates are of the generation run, from
-its start in Dagster to the written export; outside mining is what judging, the ledger and Dagster take of it. Exports on
-the embedded market are SYNTHETIC; the real set holds survivors only.
+its start in Dagster to the written export; outside mining is what judging, the ledger and Dagster take of it. Exports
+on the embedded market are SYNTHETIC; the real set holds survivors only.
 """
 
 
