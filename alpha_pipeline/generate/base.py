@@ -59,8 +59,8 @@ class SearchSettings:
     """
 
     budget: int = 500
-    deepest: int = 7
-    most_operators: int = 14
+    deepest: int = 8
+    most_operators: int = 16
     longest_lookback: int = 300
 
     def __post_init__(self) -> None:

@@ -172,11 +172,11 @@ class Grammar:
 
         Args:
             random: where randomness comes from.
-            operators: operators to aim at; None draws from 2 to two thirds of the most allowed, uniformly.
+            operators: operators to aim at; None draws from 2 to three fifths of the most allowed, uniformly.
         """
         for _ in range(200):
             aim = (
-                int(random.integers(2, max(3, self.settings.most_operators * 2 // 3)))
+                int(random.integers(2, max(3, self.settings.most_operators * 3 // 5)))
                 if operators is None
                 else operators
             )
