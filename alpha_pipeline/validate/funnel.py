@@ -23,7 +23,7 @@ FUNNEL: tuple[Stage, ...] = (
     Stage("finite", "Is at most 5 % of the universe's cells missing?", Needs.RAN, each(stages.finite)),
     Stage("correlation", "Is it at most 0.7 correlated with the accepted pool?", Needs.RAN, stages.correlation),
     Stage("performance", "Sharpe ≥ 1.25, turnover 1–70 %, fitness ≥ 1?", Needs.RAN, each(stages.performance)),
-    Stage("export", "Can the platform run it, and is it blind to the price level?", Needs.RAN, each(stages.export)),
+    Stage("export", "Can the platform run it, and is it blind to the price level?", Needs.RAN, stages.export),
 )
 
 

@@ -10,6 +10,7 @@ The constants are powers of two, by which float32 scales without rounding: what 
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,7 @@ from alpha_pipeline.backtest import weights
 from alpha_pipeline.engine import Engine
 from alpha_pipeline.evaluator import Evaluator
 from alpha_pipeline.expression import Node, lookback
+from alpha_pipeline.market.panel import FloatMatrix
 from alpha_pipeline.validate.sample import evenly
 
 TOLERANCE = 1e-3
@@ -28,6 +30,14 @@ Logarithms and differences of rescaled prices round differently, and a near tie 
 
 INSTRUMENTS = 400
 DAYS_AFTER_LOOKBACK = 250
+LOOKBACK_STEP = 64
+"""Lookbacks are rounded up to a multiple of it, so that expressions share a few slices of the panel, not one each."""
+
+BATCH = 16
+"""Books held at a time while the rescaled panel's are compared with them: about 0.6 MB each."""
+
+MEMORY = 64 << 20
+"""Bytes for an engine's matrices, twice: the sample is small, and matrices that are kept need not be made anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +62,47 @@ class PriceLevelTest:
         self.panels = (panel, panel.rescaled(factors))
 
     def __call__(self, node: Node) -> PriceLevel:
-        """Test an expression on the days of the search window.
+        """Test one expression; see `many`."""
+        return self.many([node])[0]
 
-        Days are the last of the search window, as many as the lookback needs and `DAYS_AFTER_LOOKBACK` more.
+    def many(self, nodes: Sequence[Node]) -> list[PriceLevel]:
+        """Test expressions on the last `DAYS_AFTER_LOOKBACK` days of the search window, one expression per thread.
+
+        What one of them shows does not depend on the others.
         """
-        needed = lookback(node)
+        needed = [lookback(node) for node in nodes]
+        moved = [0.0] * len(nodes)
+        rounded = [-(-days // LOOKBACK_STEP) * LOOKBACK_STEP for days in needed]
+        for warm_up in sorted(set(rounded)):
+            places = [place for place, days in enumerate(rounded) if days == warm_up]
+            found = self._moved([nodes[place] for place in places], [needed[place] for place in places], warm_up)
+            for place, value in zip(places, found, strict=True):
+                moved[place] = value
+        return [PriceLevel(value) for value in moved]
+
+    def _moved(self, nodes: Sequence[Node], needed: Sequence[int], warm_up: int) -> Iterator[float]:
         stop = self.evaluator.windows.search.stop
-        start = max(0, stop - needed - DAYS_AFTER_LOOKBACK)
-        books = []
-        for panel in self.panels:
-            part = panel.rows(start, stop)
-            signal = Engine(part, threads=self.evaluator.threads, memory=0).evaluate(node)
-            books.append(weights(signal, part, self.evaluator.settings, min(needed, stop - start)))
-        moved = np.abs(books[0].astype(np.float64) - books[1]).sum(axis=1)
-        return PriceLevel(float(moved[needed:].mean()) if len(moved) > needed else 0.0)
+        start = max(0, stop - warm_up - DAYS_AFTER_LOOKBACK)
+        given, rescaled = (
+            Engine(panel.rows(start, stop), threads=self.evaluator.threads, memory=MEMORY) for panel in self.panels
+        )
+        with given, rescaled:
+            for begin in range(0, len(nodes), BATCH):
+                part = slice(begin, begin + BATCH)
+                yield from self._compare(nodes[part], needed[part], given, rescaled)
+
+    def _compare(
+        self, nodes: Sequence[Node], needed: Sequence[int], given: Engine, rescaled: Engine
+    ) -> Iterator[float]:
+        """Per expression, the mean over the last days of Σ|Δweight|."""
+
+        def book(engine: Engine, place: int, signal: FloatMatrix) -> FloatMatrix:
+            return weights(signal, engine.panel, self.evaluator.settings, min(needed[place], len(signal)))
+
+        def change(place: int, signal: FloatMatrix) -> float:
+            moved = np.abs(books[place] - book(rescaled, place, signal))
+            moved = moved[max(needed[place], len(moved) - DAYS_AFTER_LOOKBACK) :]
+            return float(moved.sum(axis=1, dtype=np.float64).mean()) if len(moved) else 0.0
+
+        books = list(given.map(nodes, lambda place, signal: book(given, place, signal)))
+        yield from rescaled.map(nodes, change)

@@ -171,11 +171,19 @@ def performance(candidate: Candidate, bench: Bench) -> Finding:
     return Finding(False, value, threshold, "; ".join(reason for _, _, reason in failed))
 
 
-def export(candidate: Candidate, bench: Bench) -> Finding:
+def export(candidates: Sequence[Candidate], bench: Bench) -> list[Finding]:
     """Can the platform's account run it, does its text mean the same there, and is it blind to the price level?"""
+    nodes = [candidate.node for candidate in candidates if candidate.node is not None]
+    assert len(nodes) == len(candidates)
+    for candidate, found in zip(candidates, bench.price_level.many(nodes), strict=True):
+        candidate.price_level = found
+    return [_exportable(candidate, bench.thresholds.profile) for candidate in candidates]
+
+
+def _exportable(candidate: Candidate, profile: str) -> Finding:
     assert candidate.node is not None
-    candidate.price_level = bench.price_level(candidate.node)
-    moved, profile = candidate.price_level.moved, bench.thresholds.profile
+    assert candidate.price_level is not None
+    moved = candidate.price_level.moved
     if candidate.price_level.result == "FAIL":
         return Finding(False, moved, TOLERANCE, "PRICE_LEVEL: depends on the level of back-adjusted prices")
     try:

@@ -63,3 +63,11 @@ def test_on_real_prices(real_data: object, real_panel: Panel) -> None:
     assert blind(parse("1 / close")).result == "FAIL"
     assert blind(parse("rank(-close)")).result == "FAIL"
     assert blind(parse("-ts_delta(close, 5) / close")).result == "PASS"
+
+
+def test_an_expression_tested_among_others_shows_what_it_shows_alone(blind: PriceLevelTest) -> None:
+    """Whatever the others need of the past, and however they are split into batches."""
+    texts = [*SEES_THE_LEVEL, *BLIND_TO_IT, "ts_mean(returns, 120)", "ts_mean(close, 400) / close"]
+    together = [found.moved for found in blind.many([parse(text) for text in texts])]
+    assert together == [blind(parse(text)).moved for text in texts]
+    assert blind.many([]) == []
