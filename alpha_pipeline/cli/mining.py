@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import resource
 import sys
 import time
@@ -71,7 +70,7 @@ def show_panel(finished: Finished) -> None:
     size = f"{panel['instruments']} instruments × {panel['dates']} days, {panel['first']} to {panel['last']}"
     rows = [[rule, f"{count:,}"] for rule, count in report["quarantined"].items() if count]
     rows += [["histories cut in two", f"{len(report['cuts']):,}"], ["rows kept", f"{report['rows_out']:,}"]]
-    output.print(table(f"{panel['label']}: {size} (panel {panel['data_version']})", ["cleaning", "rows"], rows))
+    output.print(table(f"{panel['market']}: {size} (panel {panel['data_version']})", ["cleaning", "rows"], rows))
 
 
 def mine(options: argparse.Namespace) -> int:
@@ -106,7 +105,7 @@ def summarise(launcher: Launcher, key: str, finished: Finished, seconds: float) 
     stages = []
     for number, stage in enumerate(FUNNEL, start=1):
         found = finished.metadata[asset_name(number, stage)]
-        reasons = json.loads(found["reasons_json"])
+        reasons = found["reasons"]
         stages.append({"stage": number, "name": stage.name, "in": found["in"], "out": found["out"], "reasons": reasons})
     proposed = batch["proposed"]
     return {
@@ -141,11 +140,11 @@ def show_run(summary: dict[str, Any], finished: Finished) -> None:
         reasons = [f"{count} {reason}" for reason, count in list(stage["reasons"].items())[:3]]
         rows.append([f"{stage['stage']} {stage['name']}", f"{stage['in']:,}", f"{stage['out']:,}", "\n".join(reasons)])
     export = finished.metadata["export_set"]
-    refused = [f"{count} {reason}" for reason, count in json.loads(export["refused_json"]).items()]
+    refused = [f"{count} {reason}" for reason, count in export["refused"].items()]
     rows.append(["export set", f"{summary['stages'][-1]['out']:,}", f"{summary['exported']:,}", "\n".join(refused)])
     title = f"{label}{summary['generation_run']}: {summary['proposed']:,} {summary['generator']} proposals"
     output.print(table(title, ["stage", "in", "out", "rejected because"], rows, wide="rejected because"))
-    best = json.loads(export["best_json"])[:BEST_SHOWN]
+    best = export["best"][:BEST_SHOWN]
     if best:
         rows = [[row["expression"], *(f"{row[name]:{form}}" for name, form in BEST_FIGURES.items())] for row in best]
         header = ["expression", *BEST_FIGURES]

@@ -9,6 +9,7 @@ from alpha_pipeline.orchestration.assets.generation import candidate_batch
 from alpha_pipeline.orchestration.assets.market import cleaned_panel, raw_prices
 from alpha_pipeline.orchestration.assets.validation import build_stage_assets
 from alpha_pipeline.orchestration.io_manager import LakeIOManager
+from alpha_pipeline.orchestration.new_runs import add_generation_runs
 from alpha_pipeline.orchestration.workbench import Workbench
 from alpha_pipeline.settings import load_settings
 
@@ -33,6 +34,7 @@ def build_definitions(workbench: Workbench | None = None) -> dg.Definitions:
                 selection=dg.AssetSelection.assets(*mining),
                 description="One generation run: propose, judge in eight stages, export.",
             ),
+            add_generation_runs,
         ],
         resources={"workbench": workbench, "io_manager": LakeIOManager(workbench.lake)},
         # One process a run: a process per step costs 1.3 s each, and the evaluator's trials would be lost between them.

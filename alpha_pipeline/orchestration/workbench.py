@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import polars as pl
@@ -61,23 +61,31 @@ class RunRecord:
 
 @dataclass(frozen=True)
 class Run:
-    """A generation run at work: its record, and what to measure with."""
+    """A generation run at work: its record, what to measure with, and the candidates that stages hand on by text."""
 
     record: RunRecord
     evaluator: Evaluator
     bench: Bench
     pool: Pool
+    candidates: dict[str, Candidate] = field(default_factory=dict, repr=False)
 
     @property
     def panel(self) -> Panel:
         return self.evaluator.panel
 
+    def fresh(self, expression: str) -> Candidate:
+        """A candidate of which nothing is known but its text."""
+        self.candidates[expression] = Candidate(expression)
+        return self.candidates[expression]
+
     def revive(self, expression: str) -> Candidate:
-        """A candidate that has passed the stages before, from its canonical text."""
-        parsed = parse_text(expression)
-        held = self.evaluator.known([self.evaluator.identify(parsed.node)[0]])
-        trial = held[0] if held else None
-        return Candidate(expression, parsed=parsed, node=parsed.node, typed=True, ran=True, trial=trial)
+        """A candidate that has passed the stages before: as they left it, or from its canonical text alone."""
+        found = self.candidates.get(expression)
+        if found is None or found.node is None:
+            parsed = parse_text(expression)
+            found = Candidate(expression, parsed=parsed, node=parsed.node, typed=True, ran=True)
+            self.candidates[expression] = found
+        return found
 
 
 class Workbench:

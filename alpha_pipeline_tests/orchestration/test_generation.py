@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +32,10 @@ def test_every_stage_takes_what_the_one_before_let_through(mined: Mined) -> None
     _, _, finished = mined
     counts = [finished.metadata[asset_name(n, stage)] for n, stage in enumerate(FUNNEL, start=1)]
     assert counts[0]["in"] == finished.metadata["candidate_batch"]["proposed"] == 96
-    for earlier, later in zip(counts, counts[1:], strict=False):
+    for earlier, later in pairwise(counts):
         assert later["in"] == earlier["out"]
     for counted in counts:
-        assert counted["in"] - counted["out"] == sum(json.loads(counted["reasons_json"]).values())
+        assert counted["in"] - counted["out"] == sum(counted["reasons"].values())
     assert finished.metadata["export_set"]["exported"] <= counts[-1]["out"]
 
 
@@ -69,9 +70,10 @@ def test_the_ledger_holds_every_trial_and_every_verdict_once(mined: Mined) -> No
     assert not verdicts.select("alpha_id", "stage").is_duplicated().any()
     passed = verdicts.filter(pl.col("passed")).group_by("stage").len().sort("stage")
     assert passed["len"].to_list() == [finished.metadata[asset_name(n, s)]["out"] for n, s in enumerate(FUNNEL, 1)]
-    assert launcher.workbench.ledger.pool(launcher.workbench.run(key).record.pool_key).height == finished.metadata[
-        "export_set"
-    ]["exported"]
+    assert (
+        launcher.workbench.ledger.pool(launcher.workbench.run(key).record.pool_key).height
+        == finished.metadata["export_set"]["exported"]
+    )
 
 
 def test_a_second_run_exports_nothing_like_the_first(mined: Mined) -> None:
@@ -126,7 +128,7 @@ def test_the_panel_is_made_once(mined: Mined) -> None:
 
 def test_a_stage_can_be_run_by_another_process(mined: Mined) -> None:
     """A fresh workbench finds the run's pins in the lake and judges the same."""
-    launcher, key, finished = mined
+    launcher, key, _ = mined
     other = small_launcher(launcher.workbench.home.root)
     run = other.workbench.run(key)
     assert run.record == launcher.workbench.run(key).record

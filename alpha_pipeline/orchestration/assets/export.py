@@ -1,6 +1,5 @@
 """The export set of a generation run: mutually different, new to the pool, in files and in the ledger."""
 
-import json
 from collections import Counter
 
 import dagster as dg
@@ -8,10 +7,9 @@ import polars as pl
 
 from alpha_pipeline.export import ManualExporter
 from alpha_pipeline.export.select import choose
-from alpha_pipeline.expression import parse
 from alpha_pipeline.orchestration.assets.validation import SCHEMA, asset_name
 from alpha_pipeline.orchestration.partitions import GENERATION_RUNS
-from alpha_pipeline.orchestration.plots import cumulative_profit, markdown_table
+from alpha_pipeline.orchestration.plots import alphas_table, cumulative_profit
 from alpha_pipeline.orchestration.records import accepted_frame, accepted_pnl_frame, now, record_of
 from alpha_pipeline.orchestration.workbench import Workbench
 from alpha_pipeline.validate import FUNNEL
@@ -26,6 +24,7 @@ SHOWN = 5
     ins={"batch": dg.AssetIn(asset_name(LAST, FUNNEL[-1]))},
     group_name="export",
     kinds={"deltalake", "json"},
+    owners=["team:research"],
     code_version="1",
 )
 def export_set(
@@ -40,7 +39,7 @@ def export_set(
     run = workbench.run(key)
     limits = run.bench.thresholds
     passed = batch.filter(pl.col("passed"))
-    trials = run.evaluator.evaluate_many([parse(text) for text in passed["expression"]])
+    trials = run.evaluator.evaluate_many([node for text in passed["expression"] if (node := run.revive(text).node)])
     selection = choose(trials, limits.correlation)
     timestamp = now()
     records = {trial.alpha_id: record_of(trial, run, timestamp) for trial in selection.chosen}
@@ -74,24 +73,22 @@ def export_set(
         }
         for trial in exported
     ]
-    figures = ("sharpe", "fitness", "turnover")
-    table = [[f"`{row['expression']}`", *(f"{row[name]:.2f}" for name in figures)] for row in rows]
     label = run.record.label
-    title = f"{label} export set, search window".strip()
+    title = f"{label} export set, best {min(SHOWN, len(exported))} of {len(exported)}, search window".strip()
     days = run.panel.dates[run.evaluator.windows.search]
     profits = {trial.alpha_id: trial.pnl for trial in exported[:SHOWN]}
     frame = pl.DataFrame(rows, infer_schema_length=None) if rows else pl.DataFrame(schema=EXPORT_SCHEMA)
     return dg.Output(
         frame,
         metadata={
+            "market": label or "real prices",
             "exported": len(exported),
-            "label": label or "real prices",
-            "json": files["json"],
-            "csv": files["csv"],
-            "refused_json": json.dumps({reason: count for reason, count in refused.items() if count}),
-            "best_json": json.dumps(rows[:25]),
-            "alphas": dg.MetadataValue.md(markdown_table(["expression", *figures], table)),
             "profit": dg.MetadataValue.md(cumulative_profit(days, profits, title)),
+            "alphas": alphas_table([(records[trial.alpha_id].expression, trial.metrics) for trial in exported]),
+            "json": dg.MetadataValue.path(files["json"]),
+            "csv": dg.MetadataValue.path(files["csv"]),
+            "refused": dg.MetadataValue.json({reason: count for reason, count in refused.items() if count}),
+            "best": dg.MetadataValue.json(rows[:25]),
             "warnings": dg.MetadataValue.json(list(run.panel.info.warnings)),
         },
     )

@@ -9,7 +9,8 @@ from alpha_pipeline.generate import SearchSettings, make_generator
 from alpha_pipeline.generate.propose import propose
 from alpha_pipeline.orchestration.assets.market import cleaned_panel
 from alpha_pipeline.orchestration.partitions import GENERATION_RUNS
-from alpha_pipeline.orchestration.plots import markdown_table
+from alpha_pipeline.orchestration.plots import alphas_table
+from alpha_pipeline.orchestration.reporting import reporting
 from alpha_pipeline.orchestration.workbench import Workbench, trials_frame
 
 
@@ -32,13 +33,18 @@ def seed_of(key: str) -> int:
     backfill_policy=dg.BackfillPolicy.multi_run(1),
     deps=[cleaned_panel],
     group_name="generation",
-    kinds={"numba"},
+    kinds={"numba", "deltalake"},
+    owners=["team:research"],
     code_version="1",
 )
 def candidate_batch(
     context: dg.AssetExecutionContext, config: GenerationConfig, workbench: dg.ResourceParam[Workbench]
 ) -> dg.Output[pl.DataFrame]:
-    """All distinct expressions the generator proposed in this run, good or bad; nothing is pre-selected."""
+    """All distinct expressions the generator proposed in this run, good or bad; nothing is pre-selected.
+
+    Configure generator, candidates, seed and panel in the launchpad; what is left out comes from the settings, the
+    seed from the partition's key. What decides the result is pinned in the table `generation_runs`.
+    """
     settings = workbench.settings
     key = context.partition_key
     seed = config.seed if config.seed is not None else settings.seed
@@ -58,7 +64,8 @@ def candidate_batch(
         SearchSettings(budget=record.candidates),
         run.pool.matrix() if run.pool.alpha_ids else None,
     )
-    proposals = propose(generator, evaluator, record.candidates)
+    with reporting(context.log):
+        proposals = propose(generator, evaluator, record.candidates)
     trials = proposals.trials
     workbench.ledger.commit_trials(key, trials_frame(trials, run))
     frame = pl.DataFrame(
@@ -71,10 +78,11 @@ def candidate_batch(
         schema={"position": pl.Int64, "round": pl.Int64, "alpha_id": pl.String, "expression": pl.String},
     )
     best = sorted(trials, key=lambda t: -t.metrics.fitness)[:10]
-    table = [[f"`{t.expression}`", f"{t.metrics.sharpe:.2f}", f"{t.metrics.fitness:.2f}"] for t in best]
     return dg.Output(
         frame,
         metadata={
+            "market": record.label or "real prices",
+            "best": alphas_table([(t.expression, t.metrics) for t in best]),
             "proposed": len(trials),
             "evaluations": evaluator.evaluations,
             "mining_seconds": proposals.seconds,
@@ -84,7 +92,6 @@ def candidate_batch(
             "generator": record.generator,
             "seed": record.seed,
             "data_version": record.data_version,
-            "label": record.label or "real prices",
-            "best": dg.MetadataValue.md(markdown_table(["expression", "Sharpe", "fitness"], table)),
+            "warnings": dg.MetadataValue.json(list(run.panel.info.warnings)),
         },
     )

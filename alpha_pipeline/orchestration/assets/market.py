@@ -10,15 +10,19 @@ import dagster as dg
 import polars as pl
 
 from alpha_pipeline import progress
+from alpha_pipeline.errors import BadInput
 from alpha_pipeline.market.build import build_panel
 from alpha_pipeline.market.cleaning import CleaningSettings
 from alpha_pipeline.market.sources.base import Source
 from alpha_pipeline.orchestration.partitions import MONTHS
-from alpha_pipeline.orchestration.plots import markdown_table
+from alpha_pipeline.orchestration.plots import table
+from alpha_pipeline.orchestration.reporting import reporting
 from alpha_pipeline.orchestration.workbench import Workbench
 
 RAW_PRICES = "raw_prices"
 QUARANTINE = "quarantine"
+SYNTHETIC = "SYNTHETIC"
+OWNERS = ["team:data"]
 
 
 class MarketConfig(dg.Config):
@@ -58,6 +62,7 @@ def _years(months: list[str]) -> Iterator[tuple[date, date]]:
     backfill_policy=dg.BackfillPolicy.single_run(),
     group_name="market",
     kinds={"polars", "deltalake"},
+    owners=OWNERS,
     code_version="1",
 )
 def raw_prices(
@@ -67,25 +72,19 @@ def raw_prices(
     source = config.open(workbench)
     info = source.describe()
     first, last = source.months()
-    held = [key for key in context.partition_keys if f"{first:%Y-%m}" <= key[:7] <= f"{last:%Y-%m}"]
-    listener = progress.current()
-    listener.begin("reading prices", len(held))
-    rows = 0
-    try:
-        for start, end in _years(held):
-            year = source.read(start, end).collect()
-            for (name,), bars in year.group_by(pl.col("date").dt.strftime("%Y-%m")):
-                if f"{name}-01" in held:
-                    workbench.lake.replace(RAW_PRICES, bars, market_id=info.market_id, month=str(name))
-                    rows += bars.height
-                    listener.advance(1, f"{rows:,} rows")
-    finally:
-        listener.end()
+    wanted = [key for key in context.partition_keys if f"{first:%Y-%m}" <= key[:7] <= f"{last:%Y-%m}"]
+    if not wanted:
+        asked = f"{context.partition_keys[0][:7]} to {context.partition_keys[-1][:7]}"
+        raise BadInput(f"no prices from {asked}", info.market_id, f"ask for months of {first:%Y-%m} to {last:%Y-%m}")
+    with reporting(context.log):
+        by_month = _store(source, wanted, workbench)
     return dg.MaterializeResult(
         metadata={
+            "market": SYNTHETIC if info.synthetic else "real prices",
             "market_id": info.market_id,
-            "rows": rows,
-            "months": len(held),
+            "rows": sum(by_month.values()),
+            "months": len(by_month),
+            "rows_by_month": table({"month": "string", "rows": "int"}, sorted(by_month.items())),
             "source": info.source,
             "synthetic": info.synthetic,
             "warnings": dg.MetadataValue.json(list(info.warnings)),
@@ -93,40 +92,97 @@ def raw_prices(
     )
 
 
-@dg.asset(deps=[raw_prices], group_name="market", kinds={"polars", "numpy"}, code_version="1")
+def _store(source: Source, months: list[str], workbench: Workbench) -> dict[str, int]:
+    """Put the bars of some months into the lake, a year at a time; how many, by month (YYYY-MM)."""
+    market_id, listener = source.describe().market_id, progress.current()
+    rows: dict[str, int] = {}
+    listener.begin("reading prices", len(months))
+    try:
+        for start, end in _years(months):
+            year = source.read(start, end).collect()
+            for (name,), bars in year.group_by(pl.col("date").dt.strftime("%Y-%m")):
+                if f"{name}-01" in months:
+                    workbench.lake.replace(RAW_PRICES, bars, market_id=market_id, month=str(name))
+                    rows[str(name)] = bars.height
+                    listener.advance(1, f"{sum(rows.values()):,} rows")
+    finally:
+        listener.end()
+    return rows
+
+
+def held_months(source: Source, workbench: Workbench) -> tuple[list[str], bool]:
+    """The months (YYYY-MM) of a source's market that the lake holds, ascending, and whether they are all it has.
+
+    Raises:
+        BadInput: none, or a month between two of them that the source has bars of: days would be missing inside the
+            panel, and its returns would jump over them.
+    """
+    market_id = source.describe().market_id
+    mend = "materialize raw_prices for it, or run `alpha-pipeline ingest`"
+    months: list[str] = []
+    if workbench.lake.exists(RAW_PRICES):
+        rows = workbench.lake.scan(RAW_PRICES).filter(pl.col("market_id") == market_id)
+        months = rows.select(pl.col("month").unique().sort()).collect()["month"].to_list()
+    if not months:
+        raise BadInput("no month of raw prices is held", market_id, mend)
+    first, last = source.months()
+    for month in _months(first, last):
+        name = f"{month:%Y-%m}"
+        if name not in months and (months[0] < name < months[-1]) and _has_bars(source, month):
+            raise BadInput(f"raw prices of {name} are missing between others", market_id, mend)
+    return months, months[0] <= f"{first:%Y-%m}" and months[-1] >= f"{last:%Y-%m}"
+
+
+def _months(first: date, last: date) -> Iterator[date]:
+    """The first day of each month from the one of `first` to that of `last`."""
+    for number in range(first.year * 12 + first.month - 1, last.year * 12 + last.month):
+        yield date(number // 12, number % 12 + 1, 1)
+
+
+def _has_bars(source: Source, month: date) -> bool:
+    after = date(month.year + month.month // 12, month.month % 12 + 1, 1)
+    return source.read(month, date.fromordinal(after.toordinal() - 1)).head(1).collect().height > 0
+
+
+@dg.asset(deps=[raw_prices], group_name="market", kinds={"polars", "numpy"}, owners=OWNERS, code_version="1")
 def cleaned_panel(
     context: dg.AssetExecutionContext, config: MarketConfig, workbench: dg.ResourceParam[Workbench]
 ) -> dg.MaterializeResult[None]:
     """The market as a panel of dates × instruments: cleaned by named rules, cut to a universe, memory-mapped.
 
-    Bad rows go to the table `quarantine` with rule and reason. The new panel becomes the current one.
+    Made of the months of raw prices that are held. Bad rows go to the table `quarantine` with rule and reason. The new
+    panel becomes the current one.
     """
     settings = workbench.settings
     source = config.open(workbench)
     info = source.describe()
     universe = config.universe or settings.universe
+    months, whole = held_months(source, workbench)
     raw = workbench.lake.scan(RAW_PRICES).filter(pl.col("market_id") == info.market_id).drop("market_id", "month")
-    listener = progress.current()
-    listener.begin("cleaning, building the panel", 1)
-    built = build_panel(raw, source.groups(), info, universe=universe, memory=settings.memory)
-    panel = built.panel.write(workbench.home.panel_folder(built.panel.version))
+    with reporting(context.log):
+        listener = progress.current()
+        listener.begin("cleaning, building the panel", 1)
+        built = build_panel(raw, source.groups(), info, universe=universe, memory=settings.memory)
+        panel = built.panel.write(workbench.home.panel_folder(built.panel.version))
+        listener.advance(1, "")
+        listener.end()
     workbench.lake.replace(QUARANTINE, built.quarantine, market_id=info.market_id)
     workbench.home.make_current(panel.version)
-    workbench.home.remember(ingest_key(source, config.groups or settings.groups, universe), panel.version)
-    listener.advance(1, "")
-    listener.end()
+    if whole:
+        workbench.home.remember(ingest_key(source, config.groups or settings.groups, universe), panel.version)
     report = built.report
-    rules = [[rule, count] for rule, count in report.quarantined.items()]
     return dg.MaterializeResult(
         metadata={
+            "market": panel.info.label or "real prices",
             "data_version": panel.version,
-            "label": panel.info.label or "real prices",
+            "months": len(months),
+            "whole": whole,
             "dates": panel.shape[0],
             "instruments": panel.shape[1],
             "first": str(panel.dates[0]),
             "last": str(panel.dates[-1]),
             "universe": universe,
-            "quality": dg.MetadataValue.md(markdown_table(["rule", "rows quarantined"], rules)),
+            "quality": table({"rule": "string", "rows quarantined": "int"}, list(report.quarantined.items())),
             "report": dg.MetadataValue.json(report.to_dict()),
             "warnings": dg.MetadataValue.json(list(panel.info.warnings)),
         },

@@ -3,19 +3,21 @@
 An asset's table holds everything the stage judged, with its verdict; the next stage takes the rows that passed.
 """
 
-import json
+import time
 from collections.abc import Iterator
 
 import dagster as dg
 import polars as pl
 
 from alpha_pipeline.orchestration.partitions import GENERATION_RUNS
-from alpha_pipeline.orchestration.plots import cumulative_profit, markdown_table
+from alpha_pipeline.orchestration.plots import alphas_table, cumulative_profit, table
 from alpha_pipeline.orchestration.workbench import Run, Workbench
 from alpha_pipeline.validate import FUNNEL, Candidate, StageCount, Verdict, count, judge
 from alpha_pipeline.validate.stages import Needs, Stage
 
 SHOWN = 5
+OWNERS = ["team:research"]
+KINDS = {"execution": {"numba"}, "correlation": {"duckdb", "sql"}, "performance": {"numpy"}}
 SCHEMA = {
     "position": pl.Int64,
     "alpha_id": pl.String,
@@ -38,12 +40,13 @@ def build_stage_asset(number: int, stage: Stage, upstream: str) -> dg.AssetsDefi
 
     @dg.asset(
         name=name,
-        description=stage.question,
+        description=_description(number, stage),
         partitions_def=GENERATION_RUNS,
         backfill_policy=dg.BackfillPolicy.multi_run(1),
         ins={"batch": dg.AssetIn(upstream)},
         group_name="validation",
-        kinds={"duckdb"} if stage.name == "correlation" else {"polars"},
+        kinds=KINDS.get(stage.name, {"python"}),
+        owners=OWNERS,
         code_version="1",
         check_specs=[
             dg.AssetCheckSpec("contract", asset=name, blocking=True, description="every candidate judged once"),
@@ -56,7 +59,9 @@ def build_stage_asset(number: int, stage: Stage, upstream: str) -> dg.AssetsDefi
         run = workbench.run(context.partition_key)
         entered = batch.filter(pl.col("passed")) if "passed" in batch.columns else batch
         candidates = [_candidate(stage, run, text) for text in entered["expression"]]
+        begun = time.perf_counter()
         verdicts = judge(number, candidates, run.bench) if candidates else []
+        seconds = time.perf_counter() - begun
         judged = entered.select("position", "alpha_id", "expression").with_columns(
             pl.Series("passed", [v.passed for v in verdicts], pl.Boolean),
             pl.Series("value", [v.value for v in verdicts], pl.Float64),
@@ -64,7 +69,7 @@ def build_stage_asset(number: int, stage: Stage, upstream: str) -> dg.AssetsDefi
             pl.Series("reason", [v.reason for v in verdicts], pl.String),
         )
         counted = count(verdicts) if verdicts else StageCount(number, stage.name, 0, 0, {})
-        yield dg.Output(judged, metadata=_metadata(counted, candidates, verdicts, run))
+        yield dg.Output(judged, metadata=_metadata(counted, candidates, verdicts, run, seconds))
         unique = judged["alpha_id"].n_unique() == judged.height
         yield dg.AssetCheckResult(
             check_name="contract",
@@ -84,28 +89,38 @@ def build_stage_asset(number: int, stage: Stage, upstream: str) -> dg.AssetsDefi
 def _candidate(stage: Stage, run: Run, text: str) -> Candidate:
     """A fresh candidate where the stage is to read the text itself, else one that has passed what came before."""
     if stage.needs is Needs.TEXT:
-        return Candidate(text)
+        return run.fresh(text)
     return run.revive(text)
 
 
+def _description(number: int, stage: Stage) -> str:
+    before = "the candidate batch" if number == 1 else f"what stage {number - 1} let through"
+    return (
+        f"{stage.question} Judges {before}. The table holds a row per candidate with passed, value, threshold and "
+        "reason; the next stage takes those that passed."
+    )
+
+
 def _metadata(
-    counted: StageCount, candidates: list[Candidate], verdicts: list[Verdict], run: Run
-) -> dict[str, dg.MetadataValue | int | str]:
+    counted: StageCount, candidates: list[Candidate], verdicts: list[Verdict], run: Run, seconds: float
+) -> dict[str, dg.MetadataValue | int | float | str]:
+    """Counts, why candidates were rejected, and for the stages that look at profit what the best of them earned."""
     passed = [c for c, v in zip(candidates, verdicts, strict=True) if v.passed]
-    reasons = [[reason, number] for reason, number in counted.reasons.items()]
-    metadata: dict[str, dg.MetadataValue | int | str] = {
+    metadata: dict[str, dg.MetadataValue | int | float | str] = {
+        "market": run.record.label or "real prices",
         "in": counted.entered,
         "out": counted.left,
-        "label": run.record.label or "real prices",
-        "reasons": dg.MetadataValue.md(markdown_table(["rejected because", "candidates"], reasons)),
-        "reasons_json": json.dumps(counted.reasons),
+        "judging_seconds": seconds,
+        "rejected": table({"reason": "string", "candidates": "int"}, list(counted.reasons.items())),
+        "reasons": dg.MetadataValue.json(counted.reasons),
     }
     trials = [c.trial for c in passed if c.trial is not None]
     if counted.name == "performance" and trials:
         best = sorted(trials, key=lambda t: (-t.metrics.sharpe, t.alpha_id))[:SHOWN]
         days = run.panel.dates[run.evaluator.windows.search]
-        title = f"{run.record.label} best of {len(trials)} by Sharpe, search window".strip()
+        title = f"{run.record.label} best {len(best)} of {len(trials)} by Sharpe, search window".strip()
         metadata["profit"] = dg.MetadataValue.md(cumulative_profit(days, {t.alpha_id: t.pnl for t in best}, title))
+        metadata["best"] = alphas_table([(t.expression, t.metrics) for t in best])
     return metadata
 
 
