@@ -9,15 +9,19 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from alpha_pipeline.backtest import SimulationSettings, Windows
 from alpha_pipeline.errors import BadInput
+from alpha_pipeline.expression.dialects import PROFILES
+from alpha_pipeline.generate import GENERATORS
 from alpha_pipeline.market.panel import Panel
+from alpha_pipeline.market.universe import universe_size
 from alpha_pipeline.validate import Thresholds
 
 _UNITS = {"": 1, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30, "KB": 10**3, "MB": 10**6, "GB": 10**9}
@@ -32,14 +36,60 @@ def parse_memory(text: str | int) -> int:
     match = re.fullmatch(r"([0-9]*\.?[0-9]+)\s*([A-Za-z]*)", str(text).strip())
     unit = _UNITS.get(match.group(2).upper()) if match else None
     if match is None or unit is None:
-        raise BadInput(f"{text!r} is no amount of memory", "option --memory", "write it as 2GiB or 800MB")
+        raise BadInput(f"{text!r} is no amount of memory", _option("memory"), "write it as 2GiB or 800MB")
     amount = int(float(match.group(1)) * unit)
     if amount < 256 << 20:
-        raise BadInput(f"{text!r} is too little memory", "option --memory", "give at least 256MiB")
+        raise BadInput(f"{text!r} is too little memory", _option("memory"), "give at least 256MiB")
     return amount
 
 
+def _from(lowest: int, where: str) -> BeforeValidator:
+    """A whole number, at least `lowest`; text as the environment gives it is read."""
+
+    def read(value: Any) -> int:
+        text = str(value).strip()
+        if not re.fullmatch(r"[+-]?\d{1,18}", text) or int(text) < lowest:
+            raise BadInput(f"{text!r} is not possible", where, f"use a whole number from {lowest}")
+        return int(text)
+
+    return BeforeValidator(read)
+
+
+def _generator(name: Any) -> str:
+    if name not in GENERATORS:
+        raise BadInput(f"unknown generator {name!r}", _option("generator"), f"use one of {', '.join(GENERATORS)}")
+    return str(name)
+
+
+def _universe(name: Any) -> str:
+    try:
+        return f"TOP{universe_size(str(name))}"
+    except BadInput as error:
+        raise BadInput(error.what, _option("universe"), error.mend) from error
+
+
+def _day(text: Any) -> str | None:
+    try:
+        return None if text in (None, "") else str(date.fromisoformat(text))
+    except (TypeError, ValueError) as error:
+        where = "settings ALPHA_GATE_FROM and ALPHA_VAULT_FROM"
+        raise BadInput(f"{text!r} is no date", where, "write it as 2020-12-31") from error
+
+
+def _thresholds(values: Any) -> Any:
+    profile = values.get("profile", PROFILES[0]) if isinstance(values, dict) else PROFILES[0]
+    if profile not in PROFILES:
+        where = "setting ALPHA_THRESHOLDS__PROFILE"
+        raise BadInput(f"there is no profile {profile!r}", where, f"use one of {', '.join(PROFILES)}")
+    return values
+
+
+def _option(name: str) -> str:
+    return f"option --{name} (or ALPHA_{name.upper()})"
+
+
 Memory = Annotated[int, BeforeValidator(parse_memory)]
+Day = Annotated[str | None, BeforeValidator(_day)]
 
 
 class Settings(BaseSettings):
@@ -64,16 +114,16 @@ class Settings(BaseSettings):
     source: Literal["synthetic", "files", "yahoo"] = "synthetic"
     path: str | None = None
     groups: str | None = None
-    universe: str = "TOP3000"
-    generator: str = "genetic"
-    candidates: int = 500
-    seed: int | None = None
+    universe: Annotated[str, BeforeValidator(_universe)] = "TOP3000"
+    generator: Annotated[str, BeforeValidator(_generator)] = "genetic"
+    candidates: Annotated[int, _from(1, _option("candidates"))] = 500
+    seed: Annotated[int, _from(0, _option("seed"))] | None = None
     memory: Memory = 2 << 30
-    threads: int = max(1, min(os.cpu_count() or 1, 16))
-    gate_from: str | None = None
-    vault_from: str | None = None
+    threads: Annotated[int, _from(1, "setting ALPHA_THREADS")] = max(1, min(os.cpu_count() or 1, 16))
+    gate_from: Day = None
+    vault_from: Day = None
     simulation: SimulationSettings = SimulationSettings()
-    thresholds: Thresholds = Thresholds()
+    thresholds: Annotated[Thresholds, BeforeValidator(_thresholds)] = Thresholds()
 
     def windows(self, panel: Panel) -> Windows:
         """Search, gate and vault rows of a panel under these settings."""
@@ -95,8 +145,10 @@ def load_settings(**overrides: Any) -> Settings:
     given = {name: value for name, value in overrides.items() if value is not None}
     try:
         return Settings(**given)
+    except SettingsError as error:
+        raise BadInput(str(error), "environment ALPHA_…", "see the README for the settings") from error
     except ValidationError as error:
         first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
+        name = "__".join(str(part) for part in first["loc"])
         message = str(first["msg"]).removeprefix("Value error, ")
-        raise BadInput(message, f"setting {name}", "see the README for its values") from error
+        raise BadInput(message, f"setting ALPHA_{name.upper()}", "see the README for its values") from error
