@@ -13,7 +13,7 @@ from alpha_pipeline import progress
 from alpha_pipeline.errors import BadInput
 from alpha_pipeline.market.build import build_panel
 from alpha_pipeline.market.cleaning import CleaningSettings
-from alpha_pipeline.market.sources.base import Source
+from alpha_pipeline.market.sources.base import COLUMNS, OPTIONAL, Source
 from alpha_pipeline.orchestration.partitions import MONTHS
 from alpha_pipeline.orchestration.plots import table
 from alpha_pipeline.orchestration.reporting import reporting
@@ -99,7 +99,7 @@ def _store(source: Source, months: list[str], workbench: Workbench) -> dict[str,
     listener.begin("reading prices", len(months))
     try:
         for start, end in _years(months):
-            year = source.read(start, end).collect()
+            year = _as_stored(source.read(start, end).collect())
             for (name,), bars in year.group_by(pl.col("date").dt.strftime("%Y-%m")):
                 if f"{name}-01" in months:
                     workbench.lake.replace(RAW_PRICES, bars, market_id=market_id, month=str(name))
@@ -108,6 +108,19 @@ def _store(source: Source, months: list[str], workbench: Workbench) -> dict[str,
     finally:
         listener.end()
     return rows
+
+
+def _as_stored(bars: pl.DataFrame) -> pl.DataFrame:
+    """Bars with all columns that some source has: the lake's table takes the bars of every market."""
+    lacking = [pl.lit(None, pl.Float64).alias(name) for name in OPTIONAL if name not in bars.columns]
+    return bars.with_columns(lacking).select(*COLUMNS, *OPTIONAL)
+
+
+def _held_bars(source: Source, workbench: Workbench) -> pl.LazyFrame:
+    """The bars of a source's market that the lake holds, without the columns that the source lacks."""
+    columns = source.read(*source.months()).collect_schema().names()
+    held = workbench.lake.scan(RAW_PRICES).filter(pl.col("market_id") == source.describe().market_id)
+    return held.select(columns)
 
 
 def held_months(source: Source, workbench: Workbench) -> tuple[list[str], bool]:
@@ -158,7 +171,7 @@ def cleaned_panel(
     info = source.describe()
     universe = config.universe or settings.universe
     months, whole = held_months(source, workbench)
-    raw = workbench.lake.scan(RAW_PRICES).filter(pl.col("market_id") == info.market_id).drop("market_id", "month")
+    raw = _held_bars(source, workbench)
     with reporting(context.log):
         listener = progress.current()
         listener.begin("cleaning, building the panel", 1)
