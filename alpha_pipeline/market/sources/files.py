@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -271,6 +272,6 @@ class FilesSource:
 
 
 def _plain_name(path: Path) -> str:
-    """The file's or folder's name in characters that suit an identifier."""
+    """The file's or folder's name in characters that suit an identifier, and a partition of the lake: a-z, 0-9, _."""
     name = path.name[: -len(extension(path))] if path.is_file() else path.resolve().name
-    return "".join(each if each.isalnum() or each in "_." else "_" for each in name)
+    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") or "prices"
