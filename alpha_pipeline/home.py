@@ -53,7 +53,11 @@ class Home:
     def dagster(self) -> Path:
         """The Dagster instance's folder, with its dagster.yaml; existing, absolute."""
         folder = self.root / "dagster"
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            what = f"it cannot be made ({error.strerror})"
+            raise BadInput(what, f"ALPHA_HOME {self.root}", "name a folder that can be written") from error
         config = folder / "dagster.yaml"
         if not config.exists():
             config.write_text(DAGSTER_YAML)

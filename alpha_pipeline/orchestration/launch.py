@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
 from typing import Any
 
-from dagster import AssetKey, DagsterInstance
+from dagster import AssetKey, DagsterInstance, Definitions
 from filelock import FileLock
 
+from alpha_pipeline.errors import BadInput
 from alpha_pipeline.orchestration.assets.market import ingest_key
 from alpha_pipeline.orchestration.build import build_definitions
-from alpha_pipeline.orchestration.partitions import GENERATION_RUNS
+from alpha_pipeline.orchestration.partitions import FIRST_MONTH, GENERATION_RUNS
 from alpha_pipeline.orchestration.workbench import Workbench
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -36,10 +39,18 @@ class Launcher:
 
     def __init__(self, workbench: Workbench) -> None:
         self.workbench = workbench
+
+    @cached_property
+    def instance(self) -> DagsterInstance:
+        """The home's Dagster instance; made at the first need, so that bad input leaves nothing behind."""
         os.environ["DAGSTER_HOME"] = str(self.workbench.home.dagster)
         os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")
-        self.instance = DagsterInstance.get()
-        self.definitions = build_definitions(workbench=self.workbench)
+        return DagsterInstance.get()
+
+    @cached_property
+    def definitions(self) -> Definitions:
+        """The assets and jobs, working with this workbench."""
+        return build_definitions(workbench=self.workbench)
 
     def ensure_panel(self) -> tuple[str, Finished | None]:
         """The panel of the settings' prices: the one made from them before, or a fresh ingest. It becomes current."""
@@ -57,6 +68,7 @@ class Launcher:
         settings = self.workbench.settings
         source = self.workbench.source(settings.source, settings.path, settings.groups)
         first, last = source.months()
+        self._check_months(first, last)
         config = {
             name: value
             for name in ("source", "path", "groups", "universe")
@@ -67,6 +79,12 @@ class Launcher:
             {name: {"config": config} for name in ("raw_prices", "cleaned_panel")},
             tags={RANGE_START: f"{first:%Y-%m}-01", RANGE_END: f"{last:%Y-%m}-01"},
         )
+
+    @staticmethod
+    def _check_months(first: date, last: date) -> None:
+        if first < date.fromisoformat(FIRST_MONTH) or last > date.today():
+            mend = "correct the dates or cut the files to that range"
+            raise BadInput(f"there are days outside {FIRST_MONTH} to today", f"prices from {first} to {last}", mend)
 
     def new_run(self) -> str:
         """The key of a new generation run, `run-0001` and so on, added as a partition."""

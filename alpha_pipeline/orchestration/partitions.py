@@ -2,7 +2,8 @@
 
 import dagster as dg
 
-MONTHS = dg.MonthlyPartitionsDefinition(start_date="2000-01-01", end_offset=1)
+FIRST_MONTH = "1960-01-01"  # daily bars of US stocks are freely had from 1962 on
+MONTHS = dg.MonthlyPartitionsDefinition(start_date=FIRST_MONTH, end_offset=1)
 """One partition a month, this month included; a source fills those it has."""
 
 GENERATION_RUNS = dg.DynamicPartitionsDefinition(name="generation_run")
