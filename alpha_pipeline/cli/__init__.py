@@ -7,7 +7,6 @@ line of stdout is one JSON object; everything for people goes to stderr then.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -16,6 +15,7 @@ from alpha_pipeline import __version__
 from alpha_pipeline.errors import AlphaPipelineError
 
 BAD, INTERRUPTED = 2, 130  # all four codes: see `display`
+ABORTED = "aborted; what was committed before is kept\n"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -80,8 +80,6 @@ def build_parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
     options = build_parser().parse_args(arguments)
-    if options.home:
-        os.environ["ALPHA_HOME"] = options.home
     try:
         from alpha_pipeline.cli.commands import COMMANDS  # imports the numerical libraries; --help needs none of them
 
@@ -90,9 +88,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"error: {error}\n")
         return BAD
     except KeyboardInterrupt:
-        sys.stderr.write("interrupted; what was committed before is kept\n")
+        sys.stderr.write(ABORTED)
         return INTERRUPTED
-
-
-if __name__ == "__main__":
-    sys.exit(main())

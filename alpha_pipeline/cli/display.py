@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import signal
 import sys
 from collections.abc import Mapping, Sequence
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import Any
 
 from rich.console import Console
@@ -28,7 +27,12 @@ output = Console(width=None if sys.stdout.isatty() else WIDTH_OF_FILES)
 def warn(warnings: Sequence[str]) -> None:
     """What every figure must be read with."""
     for sentence in warnings:
-        errors.print(f"note: {sentence}", style="yellow", markup=False)
+        say(f"note: {sentence}", style="yellow")
+
+
+def say(text: str, style: str | None = None) -> None:
+    """A line for people, on stderr: as it is, folded by the terminal and not by us."""
+    errors.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
 
 
 def figure(value: float | None) -> str:
@@ -65,38 +69,29 @@ def table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]], wide
 
 
 class Listener:
-    """Progress on a terminal, and Ctrl-C as a request to stop: the first finishes what is at hand, the second aborts.
-
-    Where stderr is no terminal, a line every tenth of the work takes the bar's place.
-    """
+    """Progress on a terminal; elsewhere a line every tenth of the work. See `progress.Listener`."""
 
     def __init__(self) -> None:
         self.stopped = False
         self._bar: Progress | None = None
         self._task: TaskID | None = None
-        self._previous: Any = None
         self._what, self._total, self._done, self._said = "", 0, 0, 0
 
     def __enter__(self) -> Listener:
-        self._previous = signal.getsignal(signal.SIGINT)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.end()
-        signal.signal(signal.SIGINT, self._previous)
 
-    def _interrupt(self, number: int, frame: FrameType | None) -> None:
-        if self.stopped:
-            raise KeyboardInterrupt
+    def stop(self) -> None:
+        """Ask the work to finish what it holds; said to the user."""
         self.stopped = True
-        errors.print("stopping: finishing what is at hand and keeping it (Ctrl-C again to abort)")
+        say("stopping: finishing what is at hand and keeping it (Ctrl-C again to abort)")
 
     def begin(self, what: str, total: int) -> None:
-        """See `progress.Listener`. Ctrl-C is taken over here, inside the work: Dagster sets its own handler before."""
-        self._previous = signal.getsignal(signal.SIGINT)
-        signal.signal(signal.SIGINT, self._interrupt)
+        """See `progress.Listener`."""
         self._what, self._total, self._done, self._said = what, total, 0, 0
         if errors.is_terminal:
             columns = (
@@ -111,7 +106,7 @@ class Listener:
             self._bar.start()
             self._task = self._bar.add_task(what, total=total, note="", rate="")
         else:
-            errors.print(f"{what} …")
+            say(f"{what} …")
 
     def advance(self, steps: int, note: str) -> None:
         """See `progress.Listener`."""
@@ -123,12 +118,10 @@ class Listener:
             self._bar.update(self._task, advance=steps, rate=rate, note=shown)
         elif note and self._total and self._done * 10 // self._total > self._said:
             self._said = self._done * 10 // self._total
-            errors.print(f"{self._what}: {self._done}/{self._total}  {note}")
+            say(f"{self._what}: {self._done}/{self._total}  {note}")
 
     def end(self) -> None:
         """See `progress.Listener`."""
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
-        if self._previous is not None:
-            signal.signal(signal.SIGINT, self._previous)

@@ -26,7 +26,7 @@ def metrics_json(metrics: Metrics) -> dict[str, Any]:
 
 def evaluate(options: argparse.Namespace) -> int:
     """Simulate one expression."""
-    workbench = Workbench(load_settings())
+    workbench = Workbench(load_settings(home=options.home))
     panel = workbench.home.panel(options.panel)
     bench = workbench.bench(panel)
     bench.evaluator.windows.named(options.window)
@@ -69,7 +69,7 @@ def validate(options: argparse.Namespace) -> int:
     if (options.expression is None) == (options.file is None):
         raise BadInput("give one expression, or --file", "alpha-pipeline validate", "not both, not neither")
     texts = [options.expression] if options.file is None else read_expressions(options.file)
-    workbench = Workbench(load_settings())
+    workbench = Workbench(load_settings(home=options.home))
     panel = workbench.home.panel(options.panel)
     bench = workbench.bench(panel)
     results = [judged(text, bench) for text in texts]

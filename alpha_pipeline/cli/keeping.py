@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 import alpha_pipeline
-from alpha_pipeline.cli.display import DONE, emit, errors, output, table, warn
+from alpha_pipeline.cli.display import DONE, emit, output, say, table, warn
 from alpha_pipeline.errors import BadInput
 from alpha_pipeline.export import ManualExporter
 from alpha_pipeline.home import Home
@@ -23,7 +23,7 @@ MONTHS_SHOWN = 12
 
 def export(options: argparse.Namespace) -> int:
     """Write all accepted alphas of the panel's market to one file."""
-    workbench = Workbench(load_settings())
+    workbench = Workbench(load_settings(home=options.home))
     panel = workbench.home.panel(options.panel)
     records = accepted_records(workbench, panel)
     if not records:
@@ -40,7 +40,7 @@ def export(options: argparse.Namespace) -> int:
 
 def universe(options: argparse.Namespace) -> int:
     """Show how many instruments the universe holds, month by month, and who is in it on the last day."""
-    panel = Home(load_settings().home).panel(options.panel)
+    panel = Home(load_settings(home=options.home).home).panel(options.panel)
     months = panel.dates.astype("datetime64[M]")
     counts = panel.universe.sum(axis=1)
     by_month = [
@@ -76,12 +76,14 @@ def universe(options: argparse.Namespace) -> int:
 
 def ui(options: argparse.Namespace) -> int:
     """Become `dagster dev` on this home; Ctrl-C ends it."""
-    home = Home(load_settings().home)
+    if not 0 < options.port < 1 << 16:
+        raise BadInput(f"{options.port} is no port", "option --port", "use a number from 1 to 65535")
+    home = Home(load_settings(home=options.home).home)
     workspace = Path(alpha_pipeline.__file__).resolve().parents[1] / "workspace.yaml"
     what = ["-w", str(workspace)] if workspace.exists() else ["-m", "alpha_pipeline.definitions"]
     program = Path(sys.executable).with_name("dagster")
     if not program.exists():
         raise BadInput("the program `dagster` is missing", str(program), "install the package with its dependencies")
     os.environ.update(ALPHA_HOME=str(home.root), DAGSTER_HOME=str(home.dagster), DAGSTER_DISABLE_TELEMETRY="1")
-    errors.print(f"Dagster on http://{options.host}:{options.port}, state in {home.root}", soft_wrap=True)
+    say(f"Dagster on http://{options.host}:{options.port}, state in {home.root}")
     os.execv(program, [str(program), "dev", *what, "-h", options.host, "-p", str(options.port)])

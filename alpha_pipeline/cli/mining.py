@@ -9,7 +9,8 @@ import time
 from typing import Any
 
 from alpha_pipeline import progress
-from alpha_pipeline.cli.display import DONE, INTERRUPTED, Listener, emit, errors, output, table, warn
+from alpha_pipeline.cli.display import DONE, INTERRUPTED, Listener, emit, output, say, table, warn
+from alpha_pipeline.cli.interrupt import interruptible
 from alpha_pipeline.engine.warmup import warmup
 from alpha_pipeline.orchestration.assets.validation import asset_name
 from alpha_pipeline.orchestration.launch import Finished, Launcher
@@ -22,7 +23,7 @@ BEST_FIGURES = {"sharpe": ".2f", "fitness": ".2f", "turnover": ".1%", "returns":
 
 
 def _settings(options: argparse.Namespace) -> Settings:
-    names = ("source", "path", "groups", "universe", "memory", "generator", "candidates", "seed")
+    names = ("home", "source", "path", "groups", "universe", "memory", "generator", "candidates", "seed")
     return load_settings(**{name: getattr(options, name, None) for name in names})
 
 
@@ -37,7 +38,7 @@ def ingest(options: argparse.Namespace) -> int:
     launcher = Launcher(Workbench(_settings(options)))
     begun = time.perf_counter()
     with Listener() as listener, progress.listening(listener):
-        finished = launcher.ingest()
+        finished = interruptible(launcher.ingest, listener.stop)
     panel = finished.metadata["cleaned_panel"]
     report = panel["report"]
     if options.json:
@@ -76,15 +77,15 @@ def show_panel(finished: Finished) -> None:
 def mine(options: argparse.Namespace) -> int:
     """Run the pipeline for a new generation run."""
     launcher = Launcher(Workbench(_settings(options)))
-    warmup(lambda message: errors.print(message))
     with Listener() as listener, progress.listening(listener):
-        version, ingested = launcher.ensure_panel()
+        version, ingested = interruptible(launcher.ensure_panel, listener.stop)
         if listener.stopped:
-            errors.print("stopped after the ingest; the panel is kept")
+            say("stopped after the ingest; the panel is kept")
             return INTERRUPTED
+        warmup(say)
         begun = time.perf_counter()
         key = launcher.new_run()
-        finished = launcher.generate(key, version)
+        finished = interruptible(lambda: launcher.generate(key, version), listener.stop)
         seconds = time.perf_counter() - begun
     summary = summarise(launcher, key, finished, seconds)
     if options.json:
@@ -154,4 +155,4 @@ def show_run(summary: dict[str, Any], finished: Finished) -> None:
     output.print(f"export: {summary['export']['json']}", soft_wrap=True)
     output.print(f"        {summary['export']['csv']}", soft_wrap=True)
     if summary["interrupted"]:
-        errors.print("interrupted: what was mined is kept, judged and exported")
+        say("interrupted: what was mined is kept, judged and exported")

@@ -1,0 +1,7 @@
+"""`python -m alpha_pipeline.cli`, the same as the console script."""
+
+import sys
+
+from alpha_pipeline.cli import main
+
+sys.exit(main())

@@ -1,0 +1,77 @@
+"""Ctrl-C as a request: the first finishes what is at hand and keeps it, the second aborts.
+
+Work runs in a thread of its own while the main thread waits for it and for signals. Inside the main thread Dagster
+would put its own handler in place around every step and end the run at once.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from contextvars import copy_context
+from types import FrameType
+from typing import TypeVar
+
+from alpha_pipeline.cli import ABORTED, INTERRUPTED
+
+Result = TypeVar("Result")
+
+PATIENCE = 5.0  # seconds that work has to end after an abort; writes are all or nothing, so it may be cut off then
+STACK = 16 << 20  # bytes; other systems give threads much less than their main one
+
+
+def interruptible(work: Callable[[], Result], stop: Callable[[], None]) -> Result:
+    """What `work` returns or raises; `stop` is called at the first Ctrl-C.
+
+    Raises:
+        KeyboardInterrupt: at the second, once the work has ended. Work that does not end takes the process with it.
+    """
+    results: list[Result] = []
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            results.append(work())
+        except BaseException as error:  # handed to the caller, whatever it is
+            errors.append(error)
+
+    before = threading.stack_size(STACK)
+    thread = threading.Thread(target=copy_context().run, args=(run,), name="work", daemon=True)
+    presses = 0
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        nonlocal presses
+        presses += 1
+        if presses == 1:
+            stop()
+        elif presses == 2:
+            raise KeyboardInterrupt
+
+    previous = signal.signal(signal.SIGINT, interrupt)
+    try:
+        thread.start()
+        threading.stack_size(before)
+        while thread.is_alive():
+            thread.join(0.1)  # short, so that signals are handled at once on every system
+    except KeyboardInterrupt:
+        _abort(thread)
+        raise
+    finally:
+        signal.signal(signal.SIGINT, previous)
+    if errors:
+        raise errors[0]
+    return results[0]
+
+
+def _abort(thread: threading.Thread) -> None:
+    """Raise KeyboardInterrupt inside the work, so that Dagster records how its run ended; or end the process."""
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(KeyboardInterrupt))
+    thread.join(PATIENCE)
+    if thread.is_alive():
+        sys.stderr.write(ABORTED)
+        sys.stderr.flush()
+        os._exit(INTERRUPTED)
