@@ -7,7 +7,6 @@ selects may open. Trials are kept by `alpha_id`, so asking twice costs nothing.
 
 from __future__ import annotations
 
-import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -54,7 +53,6 @@ class Trial:
         missing: share of non-finite cells on the search window (see `coverage.missing_share`).
         pnl: float64 [S], daily profit on the search window's days, 0 before the lookback is filled.
         first_day: row of the first profit.
-        seconds: time the evaluation took.
         sealed: the rest of the history.
     """
 
@@ -66,7 +64,6 @@ class Trial:
     missing: float
     pnl: npt.NDArray[np.float64]
     first_day: int
-    seconds: float = field(compare=False)
     sealed: Sealed = field(repr=False, compare=False)
 
 
@@ -96,12 +93,21 @@ class Evaluator:
         self.threads = threads
         self.engine = Engine(panel, threads=threads, memory=memory)
         self.evaluations = 0
+        members = panel.universe.any(axis=1)
+        self._first_member_row = int(members.argmax()) if members.any() else len(panel.dates)
         self._trials: OrderedDict[str, Trial] = OrderedDict()
 
     @property
     def available(self) -> frozenset[str]:
         """Names of the fields and groups that expressions may use on this panel."""
         return frozenset(self.panel.fields) | frozenset(self.panel.groups)
+
+    def first_row(self, node: Node) -> int:
+        """First row on which the lookback of an expression is filled: nothing before it counts anywhere.
+
+        Fields begin on the universe's first day: a TOPn is chosen from the months before.
+        """
+        return min(self._first_member_row + lookback(node), len(self.panel.dates))
 
     def identify(self, node: Node) -> tuple[str, Node, str]:
         """(alpha_id, canonical tree, canonical text) of a tree under this evaluator's settings."""
@@ -118,9 +124,7 @@ class Evaluator:
         identity, tree, text = self.identify(node)
         if identity not in self._trials:
             check(tree, self.available)
-            begun = time.perf_counter()
-            signal = self.engine.evaluate(tree)
-            self._keep(self._trial(identity, tree, text, signal, begun, self.threads))
+            self._keep(self._trial(identity, tree, text, self.engine.evaluate(tree), self.threads))
         return self._trials[identity]
 
     def evaluate_many(self, nodes: Sequence[Node], progress: Callable[[Trial], None] | None = None) -> list[Trial]:
@@ -141,7 +145,7 @@ class Evaluator:
 
         def consume(index: int, signal: npt.NDArray[np.float32]) -> Trial:
             identity, tree, text = todo[index]
-            return self._trial(identity, tree, text, signal, time.perf_counter(), 1)
+            return self._trial(identity, tree, text, signal, 1)
 
         for trial in self.engine.map([tree for _, tree, _ in todo], consume):
             self._keep(trial)
@@ -160,11 +164,9 @@ class Evaluator:
         while len(self._trials) > MOST_TRIALS_KEPT:
             self._trials.popitem(last=False)
 
-    def _trial(
-        self, identity: str, tree: Node, text: str, signal: npt.NDArray[np.float32], begun: float, threads: int
-    ) -> Trial:
-        needed = lookback(tree)
-        simulation = simulate(signal, self.panel, self.settings, needed, threads=threads)
+    def _trial(self, identity: str, tree: Node, text: str, signal: npt.NDArray[np.float32], threads: int) -> Trial:
+        first_row = self.first_row(tree)
+        simulation = simulate(signal, self.panel, self.settings, first_row, threads=threads)
         search = self.windows.search
         rows = {name: self.windows.named(name) for name in ("search", "gate", "full")}
         metrics = {name: measure(simulation, days.start, days.stop) for name, days in rows.items()}
@@ -175,9 +177,8 @@ class Evaluator:
             node=tree,
             metrics=metrics["search"],
             sharpe_one_day_later=late["search"],
-            missing=missing_share(signal, self.panel.universe, self.panel.age, needed, search),
+            missing=missing_share(signal, self.panel.universe, self.panel.age, lookback(tree), search),
             pnl=simulation.pnl[search].copy(),
             first_day=simulation.first_day,
-            seconds=time.perf_counter() - begun,
             sealed=Sealed(metrics, late, simulation.pnl),
         )

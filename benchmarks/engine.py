@@ -158,7 +158,9 @@ def random_panel(days: int, instruments: int) -> Panel:
         np.datetime64("2019-01-01") + np.arange(days),
         [f"S{i:05}" for i in range(instruments)],
         {name: values.astype(np.float32) for name, values in fields.items()},
-        PanelInfo(market_id="benchmark", source="synthetic", synthetic=True, universe=f"TOP{instruments}"),
+        PanelInfo(
+            market_id="benchmark", market="benchmark", source="synthetic", synthetic=True, universe=f"TOP{instruments}"
+        ),
         groups={
             "sector": (np.arange(instruments) * 11 // instruments).astype(np.int32),
             "industry": (np.arange(instruments) * 70 // instruments).astype(np.int32),

@@ -22,6 +22,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 COUNTED = 1e-6
+RESIDUE = 1e-6  # a neutralized row smaller than this share of the signal is float32 rounding, and no opinion
 LARGEST = np.float32(np.finfo(np.float32).max)
 
 
@@ -88,6 +89,16 @@ def _size(row: Float64) -> float:
 
 
 @reduction
+def _gross(row: Float64) -> float:
+    """Σ|row| over the values that are not NaN."""
+    total = 0.0
+    for j in range(row.size):
+        value = abs(row[j])
+        total += value if value == value else 0.0
+    return total
+
+
+@reduction
 def _above(row: Float64, limit: float) -> int:
     """How many |row| exceed the limit."""
     count = 0
@@ -138,6 +149,7 @@ def _decide(
         for age in range(min(decay, day - first_row + 1)):
             _add_decayed(signal[day - age], member[day - age], float(decay - age), total)
         _keep_missing(row, total)
+    gross = _gross(row)
     if groups.size == 0:
         size = _center(row, 0.0)
     else:
@@ -145,7 +157,7 @@ def _decide(
         for g in range(groups.size - 1):
             part = row[groups[g] : groups[g + 1]]
             size += _center(part, _mean(part))
-    if not size > 0.0:
+    if not size > RESIDUE * gross:
         book[:] = 0.0
         return
     if truncation > 0.0 and _above(row, truncation * size) > 0:

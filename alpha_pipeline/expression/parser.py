@@ -130,7 +130,7 @@ class _Parser:
             if token.text == "+":
                 return operand
             if isinstance(operand.leaf, Constant):
-                return _Syntax(token.position, leaf=Constant(-operand.leaf.value))
+                return _Syntax(token.position, leaf=_negative(operand.leaf))
             return _Syntax(token.position, operator="reverse", arguments=[operand])
         if token.text == "(":
             inner = self.expression(0, nesting + 1)
@@ -154,7 +154,7 @@ class _Parser:
                 arguments.append(self.expression(0, nesting + 1))
         self.expect(")", f"or `,` in the arguments of {name}")
         if name == "reverse" and len(arguments) == 1 and isinstance(arguments[0].leaf, Constant):
-            return _Syntax(token.position, leaf=Constant(-arguments[0].leaf.value))
+            return _Syntax(token.position, leaf=_negative(arguments[0].leaf))
         return _Syntax(token.position, operator=name, arguments=arguments)
 
     def field(self, token: Token) -> _Syntax:
@@ -167,3 +167,8 @@ class _Parser:
                 f"unknown field `{token.text}`", self.text, token.position, nearest(name, known_names())
             )
         return _Syntax(token.position, leaf=Field(name))
+
+
+def _negative(constant: Constant) -> Constant:
+    """The number with its sign turned; there is only one zero."""
+    return Constant(0.0 - constant.value)

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from alpha_pipeline.expression.nodes import Constant, Field, Node
 from alpha_pipeline.expression.operator import OPERATORS
 
@@ -13,8 +15,9 @@ _UNARY = 80
 
 
 def number_text(value: float) -> str:
-    """The shortest text that reads back to the same number; whole numbers without a point."""
-    return str(int(value)) if value == int(value) and abs(value) < 1e15 else repr(value)
+    """The shortest plain decimal that reads back to the same number: no exponent, which the platform may not take."""
+    text = format(Decimal(repr(value)), "f")
+    return text.removesuffix(".0")
 
 
 def to_text(node: Node) -> str:

@@ -1,7 +1,8 @@
 """One tree for what is plainly the same expression, so that duplicates are seen as such.
 
 Only rewrites that leave every value bit-identical: arguments of commutative operators in order of their text, double
-negation removed, `-1 * x` as `-x`, numbers folded.
+negation removed, `-1 * x` as `-x`, numbers folded, averages of volume in one spelling (`adv20`, which the platform has,
+and `ts_mean(volume, N)` for any other N).
 """
 
 from __future__ import annotations
@@ -10,15 +11,21 @@ import math
 
 import numpy as np
 
-from alpha_pipeline.expression.nodes import Call, Constant, Node
+from alpha_pipeline.expression.fields import adv_window
+from alpha_pipeline.expression.nodes import Call, Constant, Field, Node
 from alpha_pipeline.expression.operator import OPERATORS
 from alpha_pipeline.expression.printer import to_text
 
 
 def canonical(node: Node) -> Node:
     """The canonical form of a tree; canonical trees are fixed points."""
+    if isinstance(node, Field):
+        window = adv_window(node.name)
+        return node if window in (None, 20) else Call("ts_mean", (Field("volume"), Constant(float(window))))
     if not isinstance(node, Call):
         return node
+    if node == Call("ts_mean", (Field("volume"), Constant(20.0))):
+        return Field("adv20")
     operator = OPERATORS[node.operator]
     arguments = [canonical(argument) for argument in node.arguments]
     if len(arguments) != operator.arity:
@@ -43,4 +50,4 @@ def _fold(name: str, values: list[float]) -> Constant | None:
     if operator.category not in ("elementwise", "logical"):
         return None
     result = float(np.asarray(operator.plain(*(np.array([v]) for v in values)))[0])
-    return Constant(result) if math.isfinite(result) else None
+    return Constant(result + 0.0) if math.isfinite(result) else None

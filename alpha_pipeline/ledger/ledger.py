@@ -143,7 +143,11 @@ class Ledger:
             lost = losers["alpha_id"].to_list()
             joined = frame.filter(~pl.col("alpha_id").is_in(lost))
             kept = pnl.filter(pl.col("alpha_id").is_in(joined["alpha_id"].to_list()))
-            # profit first: whoever sees an alpha in the pool finds its profit too
+            # Whoever sees an alpha in the pool finds its profit too, whenever this process dies: what the run had there
+            # and will not have again leaves first, then profit changes, then what is new joins.
+            before = self.lake.scan("accepted").filter(*(pl.col(name) == value for name, value in keys.items()))
+            staying = before.drop(list(keys)).collect().filter(pl.col("alpha_id").is_in(joined["alpha_id"].to_list()))
+            self.lake.replace("accepted", conform("accepted", staying), **keys)
             self.lake.replace("accepted_pnl", kept, **keys)
             self.lake.replace("accepted", joined, **keys)
         added = joined.with_columns(pl.lit(value).alias(name) for name, value in keys.items())

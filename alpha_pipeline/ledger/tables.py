@@ -84,10 +84,9 @@ TABLES: Mapping[str, Table] = {
                 "sharpe_one_day_later": pl.Float64,
                 "finite_share": pl.Float64,
                 "error": pl.String,  # null where it succeeded
-                "seconds": pl.Float64,
             }
         ),
-        frozenset({*METRICS, "settings", "days", "sharpe_one_day_later", "finite_share", "error", "seconds"}),
+        frozenset({*METRICS, "settings", "days", "sharpe_one_day_later", "finite_share", "error"}),
     ),
     "verdicts": Table(
         "One stage's judgement of one alpha of one run",

@@ -146,6 +146,7 @@ def build_panel(
         fields,
         PanelInfo(
             market_id=info.market_id,
+            market=info.market,
             source=info.source,
             synthetic=info.synthetic,
             universe=f"TOP{top}",

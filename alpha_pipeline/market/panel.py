@@ -37,11 +37,15 @@ FloatMatrix = NDArray[np.float32]
 class PanelInfo:
     """Where a panel came from and what its figures are worth. Stored as JSON beside the arrays.
 
-    `market_id` keys pools of alphas: synthetic and real markets never share one.
-    `warnings` are shown wherever a figure of this panel is shown.
+    Attributes:
+        market_id: names the prices, their content included: other bytes, another id.
+        market: names the market, whatever was added to its prices since; keys pools of alphas, so that synthetic and
+            real markets never share one and a daily update does not empty it.
+        warnings: shown wherever a figure of this panel is shown.
     """
 
     market_id: str
+    market: str
     source: str
     synthetic: bool
     universe: str

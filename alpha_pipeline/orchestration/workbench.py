@@ -119,7 +119,8 @@ class Workbench:
     def bench(self, panel: Panel) -> Bench:
         """A bench on a panel under the present settings, outside any run: for single expressions."""
         evaluator = self.evaluator(panel)
-        return Bench(evaluator, self.pool(evaluator).nearest, self.settings.thresholds)
+        pool = Pool.load(self.ledger, evaluator, self.settings.thresholds.common_days, forgive_itself=True)
+        return Bench(evaluator, pool.nearest, self.settings.thresholds)
 
     def start(self, key: str, generator: str, seed: int, candidates: int, panel: Panel) -> Run:
         """Pin a generation run and write its record; doing it again pins it anew, without its own earlier alphas."""
@@ -197,7 +198,6 @@ def trials_frame(trials: Sequence[Trial], run: Run) -> pl.DataFrame:
             "sharpe_one_day_later": trial.sharpe_one_day_later,
             "finite_share": 1.0 - trial.missing,
             "error": None,
-            "seconds": trial.seconds,
         }
         for trial in trials
     ]

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from alpha_pipeline.validate.bench import Bench
-from alpha_pipeline.validate.price_level import TOLERANCE
 from alpha_pipeline.validate.verdict import Candidate, Verdict
 
 
@@ -43,5 +42,5 @@ def checks(candidate: Candidate, verdicts: Sequence[Verdict], bench: Bench) -> l
         made("SELF_CORRELATION", pool.passed, pool.value, limits.correlation),
     ]
     if candidate.price_level is not None:
-        found.append(Check("PRICE_LEVEL", candidate.price_level.result, candidate.price_level.moved, TOLERANCE))
+        found.append(Check("PRICE_LEVEL", candidate.price_level.result, *candidate.price_level.measured))
     return found

@@ -47,6 +47,7 @@ class Pool:
         pnl: (alpha_id, date, pnl), search-window days of the runs that found them.
         dates: [S] the search-window days of the present panel.
         minimum_days: common days a correlation needs.
+        forgive_itself: an accepted alpha that is asked about again is not held against itself.
     """
 
     key: str
@@ -55,6 +56,7 @@ class Pool:
     pnl: pl.DataFrame
     dates: npt.NDArray[np.datetime64]
     minimum_days: int
+    forgive_itself: bool = False
 
     @classmethod
     def load(
@@ -65,6 +67,7 @@ class Pool:
         *,
         exclude_run: str | None = None,
         only: Sequence[str] | None = None,
+        forgive_itself: bool = False,
     ) -> Pool:
         """The pool of an evaluator's market and settings.
 
@@ -72,21 +75,23 @@ class Pool:
             minimum_days: common days a correlation needs.
             exclude_run: a run whose own earlier alphas do not count.
             only: the alphas it held when it was pinned; None for all that it holds now.
+            forgive_itself: see the attribute; for `validate`, never for mining.
         """
-        key = pool_key_of(evaluator.panel.info.market_id, DATA_FAMILY, evaluator.settings)
+        key = pool_key_of(evaluator.panel.info.market, DATA_FAMILY, evaluator.settings)
         pnl = ledger.pool_pnl(key, exclude_run)
         if only is not None:
             pnl = pnl.filter(pl.col("alpha_id").is_in(list(only)))
         alpha_ids = pnl["alpha_id"].unique().sort().to_list()
         dates = evaluator.panel.dates[evaluator.windows.search]
-        return cls(key, ledger.pool_version(key, exclude_run), alpha_ids, pnl, dates, minimum_days)
+        return cls(key, ledger.pool_version(key, exclude_run), alpha_ids, pnl, dates, minimum_days, forgive_itself)
 
     def nearest(self, trials: Sequence[Trial]) -> dict[str, Nearest]:
         """For each trial, by alpha_id, the pool's alpha it is most like."""
         found = {trial.alpha_id: Nearest(None, None, None) for trial in trials}
-        if not trials or not self.alpha_ids:
+        pnl = self.pnl.filter(~pl.col("alpha_id").is_in(list(found))) if self.forgive_itself else self.pnl
+        if not trials or pnl.is_empty():
             return found
-        for row in worst(pool_correlation(self.frame(trials), self.pnl, self.minimum_days)).to_dicts():
+        for row in worst(pool_correlation(self.frame(trials), pnl, self.minimum_days)).to_dicts():
             days = int(row["fewest_common_days"])
             found[row["alpha_id"]] = Nearest(row["max_absolute_correlation"], row["most_correlated"], days)
         return found

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from alpha_pipeline.engine import EvaluationTimeout
+from alpha_pipeline.evaluator import Trial
 from alpha_pipeline.expression import (
     ExpressionError,
     TypeProblem,
@@ -24,8 +25,8 @@ from alpha_pipeline.expression import (
     parse_text,
 )
 from alpha_pipeline.validate.bench import Bench
-from alpha_pipeline.validate.price_level import TOLERANCE
-from alpha_pipeline.validate.verdict import Candidate
+from alpha_pipeline.validate.pool import Nearest
+from alpha_pipeline.validate.verdict import Candidate, Thresholds
 
 
 class Needs(Enum):
@@ -137,20 +138,24 @@ def finite(candidate: Candidate, bench: Bench) -> Finding:
 
 
 def correlation(candidates: Sequence[Candidate], bench: Bench) -> list[Finding]:
-    """Is its daily profit correlated at most 0.7 with every accepted alpha's, on at least 250 common days?"""
-    limit, days = bench.thresholds.correlation, bench.thresholds.common_days
-    nearest = bench.pool_correlation([bench.trial(candidate) for candidate in candidates])
-    findings = []
-    for candidate in candidates:
-        found = nearest[bench.trial(candidate).alpha_id]
-        if found.fewest_common_days is not None and found.fewest_common_days < days:
-            reason = f"fewer than {days} days in common with an accepted alpha"
-            findings.append(Finding(False, found.correlation, limit, reason))
-        elif found.correlation is not None and found.correlation > limit:
-            findings.append(Finding(False, found.correlation, limit, f"correlated above {limit:g} with the pool"))
-        else:
-            findings.append(Finding(True, found.correlation, limit))
-    return findings
+    """Is its daily profit correlated at most 0.7 with every accepted alpha's, on at least 250 common days?
+
+    With fewer days of its own it is rejected from an empty pool too: once accepted it would shut the pool to others.
+    """
+    trials = [bench.trial(candidate) for candidate in candidates]
+    nearest = bench.pool_correlation(trials)
+    return [_unlike(trial, nearest[trial.alpha_id], bench.thresholds) for trial in trials]
+
+
+def _unlike(trial: Trial, found: Nearest, limits: Thresholds) -> Finding:
+    limit, days = limits.correlation, limits.common_days
+    if trial.metrics.days < days:
+        return Finding(False, found.correlation, limit, f"fewer than {days} days of profit to compare")
+    if found.fewest_common_days is not None and found.fewest_common_days < days:
+        return Finding(False, found.correlation, limit, f"fewer than {days} days in common with an accepted alpha")
+    if found.correlation is not None and found.correlation > limit:
+        return Finding(False, found.correlation, limit, f"correlated above {limit:g} with the pool")
+    return Finding(True, found.correlation, limit)
 
 
 def performance(candidate: Candidate, bench: Bench) -> Finding:
@@ -183,13 +188,15 @@ def export(candidates: Sequence[Candidate], bench: Bench) -> list[Finding]:
 def _exportable(candidate: Candidate, profile: str) -> Finding:
     assert candidate.node is not None
     assert candidate.price_level is not None
-    moved = candidate.price_level.moved
+    moved, tolerance = candidate.price_level.measured
+    if candidate.price_level.days == 0:
+        return Finding(False, None, tolerance, "PRICE_LEVEL: no book to test")
     if candidate.price_level.result == "FAIL":
-        return Finding(False, moved, TOLERANCE, "PRICE_LEVEL: depends on the level of back-adjusted prices")
+        return Finding(False, moved, tolerance, "PRICE_LEVEL: depends on the level of back-adjusted prices")
     try:
         candidate.export_text = export_text(candidate.node, profile)
     except TypeProblem as error:
         return Finding(False, reason=str(error))
     if parse(candidate.export_text) != export_tree(candidate.node, profile):
         return Finding(False, reason="the export text does not read back to the same expression")
-    return Finding(True, moved, TOLERANCE)
+    return Finding(True, moved, tolerance)

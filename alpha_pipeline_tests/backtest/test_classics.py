@@ -75,7 +75,7 @@ def panel(prices: Prices) -> Panel:
             name: getattr(prices, name).to_numpy(np.float32)
             for name in ("open", "high", "low", "close", "volume", "vwap")
         },
-        PanelInfo("synthetic-test", "synthetic", True, "TOP45"),
+        PanelInfo("synthetic-test", "synthetic-test", "synthetic", True, "TOP45"),
         member=prices.member.to_numpy(),
         groups={"sector": prices.sector.to_numpy(np.int32)},
     )

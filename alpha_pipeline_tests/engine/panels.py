@@ -6,7 +6,7 @@ import numpy as np
 
 from alpha_pipeline.market.panel import Panel, PanelInfo
 
-INFO = PanelInfo(market_id="test", source="synthetic", synthetic=True, universe="TEST")
+INFO = PanelInfo(market_id="test", market="test", source="synthetic", synthetic=True, universe="TEST")
 
 
 def random_panel(seed: int = 1, days: int = 260, instruments: int = 420) -> Panel:

@@ -46,6 +46,8 @@ def random_panel(
             values = np.round(random.normal(0, 0.02, (days, instruments)), 3)
         values[random.random(values.shape) < 0.1] = np.nan
         panel[name] = values
+    for name in ("adv20", "adv60"):
+        panel[name] = OPERATORS["ts_mean"].plain(panel["volume"], int(name.removeprefix("adv")))
     for name in GROUPS:
         panel[name] = np.sort(random.integers(0, 3, instruments)).astype(np.float64)
     return panel

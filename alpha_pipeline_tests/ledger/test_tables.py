@@ -11,7 +11,7 @@ def test_absent_nullable_columns_are_filled_and_order_is_the_schema() -> None:
     whole = conform("trials", trials(["x", "y"]))
     assert whole.columns == [name for name in TABLES["trials"].schema if name != "generation_run"]
     assert whole["error"].null_count() == 2
-    assert whole.schema["seconds"] == pl.Float64
+    assert whole.schema["finite_share"] == pl.Float64
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from alpha_pipeline.market.build import build_panel
 from alpha_pipeline.market.sources.base import SourceInfo
 from alpha_pipeline.market.universe import UniverseSettings
 
-INFO = SourceInfo("files-test-000000", "files", False, "unknown", True, ("SURVIVORS ONLY",))
+INFO = SourceInfo("files-test-000000", "files-test", "files", False, "unknown", True, ("SURVIVORS ONLY",))
 DAYS = [date(2020, 1, 1) + timedelta(days=number) for number in range(120)]
 MEMBERS = UniverseSettings(floor=0.0)
 

@@ -20,7 +20,9 @@ from alpha_pipeline.errors import BadInput
 from alpha_pipeline.market import panel_files
 from alpha_pipeline.market.panel import Panel, PanelInfo, close_returns, content_version, spell_age
 
-INFO = PanelInfo("market-1", "synthetic", True, "TOP3", warnings=("SYNTHETIC market",), settings={"floor": 1.0})
+INFO = PanelInfo(
+    "market-1", "market", "synthetic", True, "TOP3", warnings=("SYNTHETIC market",), settings={"floor": 1.0}
+)
 
 
 def make(rows: int = 30, columns: int = 6, seed: int = 0) -> Panel:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pytest
 
@@ -35,13 +33,6 @@ def null() -> Market:
 
 def pooled_autocorrelation(values: np.ndarray, lag: int) -> float:
     return float(np.corrcoef(values[lag:].ravel(), values[:-lag].ravel())[0, 1])
-
-
-def test_it_is_made_in_seconds() -> None:
-    begun = time.perf_counter()
-    market = simulate(3)
-    assert time.perf_counter() - begun < 8  # 1 s alone on two cores
-    assert market.fields["close"].shape == (1260, 500)
 
 
 def test_stylised_facts(null: Market) -> None:

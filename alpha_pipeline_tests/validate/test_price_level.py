@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from alpha_pipeline.evaluator import Evaluator
-from alpha_pipeline.expression import parse, scale_exponent
+from alpha_pipeline.expression import parse, scale_exponent, to_text
+from alpha_pipeline.generate import make_generator
 from alpha_pipeline.market.panel import Panel
 from alpha_pipeline.validate import PriceLevelTest
 
@@ -21,6 +22,13 @@ SEES_THE_LEVEL = [
     "rank(adv20)",
     "group_neutralize(close, sector)",
     "ts_covariance(close, returns, 20)",
+]
+HIDES_THAT_IT_SEES = [
+    "returns - 1000 * (close > 20000)",  # nobody crosses the threshold as quoted
+    "0.1 * close / close",  # cancels, but for rounding
+    "sign(close * 1.1 - close - close * 0.1)",
+    "1 / close + 0 * ts_mean(returns, 1300)",  # no day on which the lookback is filled
+    "log(-close)",  # no book at all
 ]
 BLIND_TO_IT = [
     "-ts_delta(close, 5) / close",
@@ -48,6 +56,11 @@ def test_price_level_fails(text: str, blind: PriceLevelTest) -> None:
     assert scale_exponent(parse(text)) != 0
 
 
+@pytest.mark.parametrize("text", HIDES_THAT_IT_SEES)
+def test_price_level_is_not_fooled(text: str, blind: PriceLevelTest) -> None:
+    assert blind(parse(text)).result == "FAIL"
+
+
 @pytest.mark.parametrize("text", BLIND_TO_IT)
 def test_price_level_passes(text: str, blind: PriceLevelTest) -> None:
     assert blind(parse(text)).result == "PASS"
@@ -56,6 +69,15 @@ def test_price_level_passes(text: str, blind: PriceLevelTest) -> None:
 @pytest.mark.parametrize("text", [t for t in BLIND_TO_IT if "log" not in t])
 def test_the_static_rule_knows_it_too(text: str) -> None:
     assert scale_exponent(parse(text)) == 0
+
+
+def test_what_the_grammar_draws_passes(small_panel: Panel, blind: PriceLevelTest) -> None:
+    """No honest expression is refused: the generators draw none whose scale exponent is not 0."""
+    evaluator = Evaluator(small_panel)
+    nodes = make_generator("random", 3, evaluator.available).ask(150)
+    held = [t.node for t in evaluator.evaluate_many(nodes) if t.metrics.long_count and t.missing < 0.05]
+    refused = [(to_text(n), f) for n, f in zip(held, blind.many(held), strict=True) if f.result == "FAIL"]
+    assert not refused
 
 
 def test_on_real_prices(real_data: object, real_panel: Panel) -> None:
@@ -68,6 +90,5 @@ def test_on_real_prices(real_data: object, real_panel: Panel) -> None:
 def test_an_expression_tested_among_others_shows_what_it_shows_alone(blind: PriceLevelTest) -> None:
     """Whatever the others need of the past, and however they are split into batches."""
     texts = [*SEES_THE_LEVEL, *BLIND_TO_IT, "ts_mean(returns, 120)", "ts_mean(close, 400) / close"]
-    together = [found.moved for found in blind.many([parse(text) for text in texts])]
-    assert together == [blind(parse(text)).moved for text in texts]
+    assert blind.many([parse(text) for text in texts]) == [blind(parse(text)) for text in texts]
     assert blind.many([]) == []

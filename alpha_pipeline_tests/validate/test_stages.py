@@ -136,5 +136,7 @@ def test_a_short_lived_instrument_does_not_count_as_missing(small_panel: Panel) 
     age[:listed, :40] = -1
     age[listed:, :40] = np.arange(len(age) - listed)[:, None]
     young = dataclasses.replace(panel, fields=fields, universe=universe, age=age)
-    trial = Evaluator(young, SimulationSettings()).evaluate(judge_fully("ts_delta(close, 100)", bench_on(young))[0].node)
+    trial = Evaluator(young, SimulationSettings()).evaluate(
+        judge_fully("ts_delta(close, 100)", bench_on(young))[0].node
+    )
     assert trial.missing < 0.05

@@ -19,7 +19,8 @@ class SourceInfo:
     """What a source knows about its prices before they are cleaned.
 
     Attributes:
-        market_id: names the market independently of where its files lie; pools of alphas are keyed by it.
+        market_id: names the prices independently of where their files lie: other content, another id.
+        market: names the market, whatever is added to its prices; pools of alphas are keyed by it.
         source: synthetic, files or yahoo.
         adjusted_as_of: the day whose knowledge is in the adjusted prices, or why that is unknown; None only where
             prices are as they were known on each day.
@@ -30,6 +31,7 @@ class SourceInfo:
     """
 
     market_id: str
+    market: str
     source: str
     synthetic: bool
     adjusted_as_of: str | None

@@ -28,7 +28,7 @@ from alpha_pipeline.market.sources.layout import (
     ticker,
 )
 
-SAMPLE = 1 << 16  # bytes hashed at the start, middle and end of each file
+FEWEST_ENDINGS = 0.01  # share of instruments a year; with fewer a set holds survivors (US listings end at 4 % and more)
 LAST_WEEK = timedelta(days=7)
 MOSTLY_TEXT = 0.01  # share of unreadable values above which a column is no column of numbers
 
@@ -73,11 +73,13 @@ class FilesSource:
 
     def describe(self) -> SourceInfo:
         survey, warnings = self._survey, []
-        survivors = survey.alive == survey.instruments
+        market = f"files-{_plain_name(self.path)}"
+        years = max((survey.last - survey.first).days / 365.25, 1.0)
+        survivors = survey.instruments - survey.alive < FEWEST_ENDINGS * years * survey.instruments
         if survivors:
             warnings.append(
-                f"SURVIVORS ONLY: all {survey.instruments} instruments still trade in the last week of the data; "
-                "whatever failed on the way is missing, so no Sharpe level from it is to be believed as such."
+                f"SURVIVORS ONLY: {survey.alive} of {survey.instruments} instruments still trade in the last week of "
+                "the data; whatever failed on the way is missing, so no Sharpe level from it is to be believed as such."
             )
         as_of: str | None = self._adjusted_as_of
         if as_of == "never":
@@ -96,7 +98,8 @@ class FilesSource:
             names = ", ".join(path.name for path in self._aside[:5]) + (" …" if len(self._aside) > 5 else "")
             warnings.append(f"{len(self._aside)} files without price columns were left aside: {names}")
         return SourceInfo(
-            market_id=f"files-{_plain_name(self.path)}-{self._fingerprint}",
+            market_id=f"{market}-{self._fingerprint}",
+            market=market,
             source="files",
             synthetic=False,
             adjusted_as_of=as_of,
@@ -116,17 +119,14 @@ class FilesSource:
 
     @cached_property
     def _fingerprint(self) -> str:
-        """6 hex digits over relative names, sizes and samples of the bytes: the same wherever the files lie."""
+        """12 hex digits over relative names and all bytes: the same wherever the files lie, another for any change."""
         digest = hashlib.sha256()
         for path, _ in self._files:
-            size = path.stat().st_size
             name = path.name if self.path.is_file() else path.relative_to(self.path).as_posix()
-            digest.update(f"{name} {size}\n".encode())
             with path.open("rb") as stream:
-                for place in (0, size // 2, max(size - SAMPLE, 0)):
-                    stream.seek(place)
-                    digest.update(stream.read(SAMPLE))
-        return digest.hexdigest()[:6]
+                content = hashlib.file_digest(stream, "sha256").hexdigest()
+            digest.update(f"{name} {content}\n".encode())
+        return digest.hexdigest()[:12]
 
     def _has(self, name: str) -> bool:
         return any(name in found for _, found in self._files)

@@ -52,8 +52,10 @@ class SyntheticSource:
         label = "SYNTHETIC market: simulated prices with planted alphas; no figure from it speaks about real markets."
         if not self.plants:
             label = "SYNTHETIC null market: simulated prices without any alpha; whatever is found here is chance."
+        name = f"synthetic{self._variant()}-s{self.seed}-{self.instruments}x{self.days}"
         return SourceInfo(
-            market_id=f"synthetic{self._variant()}-s{self.seed}-{self.instruments}x{self.days}",
+            market_id=name,
+            market=name,
             source="synthetic",
             synthetic=True,
             adjusted_as_of=str(self.months()[1]),

@@ -52,8 +52,10 @@ class YahooSource:
 
     def describe(self) -> SourceInfo:
         key = hashlib.sha256(" ".join(self.tickers).encode()).hexdigest()[:6]
+        market = f"yahoo-{len(self.tickers)}-{key}"
         return SourceInfo(
-            market_id=f"yahoo-{len(self.tickers)}-{key}-{self.start}-{self.end}",
+            market_id=f"{market}-{self.start}-{self.end}",
+            market=market,
             source="yahoo",
             synthetic=False,
             adjusted_as_of="the day of download",
