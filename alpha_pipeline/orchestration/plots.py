@@ -20,16 +20,9 @@ from alpha_pipeline.backtest import Metrics
 WIDTH, HEIGHT = 820, 330
 LEFT, RIGHT, TOP, BOTTOM = 58, 150, 34, 26  # margins of the plotted area; the legend stands in the right one
 POINTS = 240  # drawn per line; more cannot be told apart at this width
-COLOURS = (
-    "#0072b2",
-    "#d55e00",
-    "#009e73",
-    "#cc79a7",
-    "#e69f00",
-    "#56b4e9",
-    "#000000",
-)  # told apart by colour-blind eyes
-TICKS = 5
+# Okabe and Ito's, which colour-blind eyes tell apart
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
+TICKS = 6  # at most, but for the lines that round the range up
 
 
 def cumulative_profit(

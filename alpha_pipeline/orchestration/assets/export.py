@@ -15,7 +15,8 @@ from alpha_pipeline.orchestration.workbench import Workbench
 from alpha_pipeline.validate import FUNNEL
 
 LAST = len(FUNNEL)
-SHOWN = 5
+SHOWN = 5  # lines of the chart
+LISTED = 10  # rows of the table; the files hold all
 
 
 @dg.asset(
@@ -83,8 +84,8 @@ def export_set(
         metadata={
             "market": label or "real prices",
             "exported": len(exported),
-            "profit": dg.MetadataValue.md(cumulative_profit(days, profits, title)),
-            "alphas": alphas_table([(records[trial.alpha_id].expression, trial.metrics) for trial in exported]),
+            "profit_chart": dg.MetadataValue.md(cumulative_profit(days, profits, title)),
+            "best_alphas": alphas_table([(t.expression, t.metrics) for t in exported[:LISTED]]),
             "json": dg.MetadataValue.path(files["json"]),
             "csv": dg.MetadataValue.path(files["csv"]),
             "refused": dg.MetadataValue.json({reason: count for reason, count in refused.items() if count}),

@@ -82,7 +82,7 @@ def candidate_batch(
         frame,
         metadata={
             "market": record.label or "real prices",
-            "best": alphas_table([(t.expression, t.metrics) for t in best]),
+            "best_alphas": alphas_table([(t.expression, t.metrics) for t in best]),
             "proposed": len(trials),
             "evaluations": evaluator.evaluations,
             "mining_seconds": proposals.seconds,

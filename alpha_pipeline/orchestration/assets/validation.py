@@ -119,8 +119,10 @@ def _metadata(
         best = sorted(trials, key=lambda t: (-t.metrics.sharpe, t.alpha_id))[:SHOWN]
         days = run.panel.dates[run.evaluator.windows.search]
         title = f"{run.record.label} best {len(best)} of {len(trials)} by Sharpe, search window".strip()
-        metadata["profit"] = dg.MetadataValue.md(cumulative_profit(days, {t.alpha_id: t.pnl for t in best}, title))
-        metadata["best"] = alphas_table([(t.expression, t.metrics) for t in best])
+        metadata["profit_chart"] = dg.MetadataValue.md(
+            cumulative_profit(days, {t.alpha_id: t.pnl for t in best}, title)
+        )
+        metadata["best_alphas"] = alphas_table([(t.expression, t.metrics) for t in best])
     return metadata
 
 
