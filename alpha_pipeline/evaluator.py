@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -91,11 +92,16 @@ class Evaluator:
         self.settings = settings or SimulationSettings()
         self.windows = windows or Windows.by_shares(len(panel.dates))
         self.threads = threads
-        self.engine = Engine(panel, threads=threads, memory=memory)
+        self.engine = Engine(panel, threads=threads, memory=memory, windows=self.window_rule)
         self.evaluations = 0
         members = panel.universe.any(axis=1)
         self._first_member_row = int(members.argmax()) if members.any() else len(panel.dates)
         self._trials: OrderedDict[str, Trial] = OrderedDict()
+
+    @property
+    def window_rule(self) -> Literal["partial", "strict"]:
+        """How engines of this evaluator treat windows that are not full."""
+        return "strict" if self.settings.strict_windows else "partial"
 
     @property
     def available(self) -> frozenset[str]:

@@ -17,6 +17,7 @@ from typing import Any
 
 import alpha_pipeline
 from alpha_pipeline.errors import BadInput
+from alpha_pipeline.ledger import sql_folder
 from alpha_pipeline.market.panel import Panel
 
 DAGSTER_YAML = """\
@@ -123,9 +124,9 @@ def write_atomically(path: Path, text: str) -> None:
 
 @cache
 def code_version() -> str:
-    """Package version and 12 hex digits over its source: what else but seed and data decides a result."""
+    """Package version and 12 hex digits over its source and SQL: what else but seed and data decides a result."""
     digest = hashlib.sha256()
-    root = Path(alpha_pipeline.__file__).parent
-    for path in sorted(root.rglob("*.py")):
-        digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    for root, kind in ((Path(alpha_pipeline.__file__).parent, "*.py"), (sql_folder(), "*.sql")):
+        for path in sorted(root.rglob(kind)):
+            digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return f"{alpha_pipeline.__version__}+{digest.hexdigest()[:12]}"

@@ -20,8 +20,9 @@ from alpha_pipeline.backtest import SimulationSettings, Windows
 from alpha_pipeline.errors import BadInput
 from alpha_pipeline.expression.dialects import PROFILES
 from alpha_pipeline.generate import GENERATORS
+from alpha_pipeline.market.cleaning import CleaningSettings
 from alpha_pipeline.market.panel import Panel
-from alpha_pipeline.market.universe import universe_size
+from alpha_pipeline.market.universe import UniverseSettings, universe_size
 from alpha_pipeline.validate import Thresholds
 
 _UNITS = {"": 1, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30, "KB": 10**3, "MB": 10**6, "GB": 10**9}
@@ -104,6 +105,8 @@ class Settings(BaseSettings):
         threads: workers; results do not depend on it.
         gate_from, vault_from: ISO dates that cut the history into search, gate and vault; without them the first
             80 % is search and the rest gate.
+        cleaning, membership: the numbers of the cleaning rules, jumps and absurd prices among them, and of the
+            universe, its floor among them.
         simulation: how alphas are simulated.
         thresholds: what the stages hold figures against.
     """
@@ -122,6 +125,8 @@ class Settings(BaseSettings):
     threads: Annotated[int, _from(1, "setting ALPHA_THREADS")] = max(1, min(os.cpu_count() or 1, 16))
     gate_from: Day = None
     vault_from: Day = None
+    cleaning: CleaningSettings = CleaningSettings()
+    membership: UniverseSettings = UniverseSettings()
     simulation: SimulationSettings = SimulationSettings()
     thresholds: Annotated[Thresholds, BeforeValidator(_thresholds)] = Thresholds()
 

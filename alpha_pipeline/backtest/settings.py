@@ -33,6 +33,7 @@ class SimulationSettings:
         neutralization: the groups within which weights sum to zero; NONE leaves the signal's mean in.
         truncation: largest |weight| of one instrument as a fraction of the book; 0 is off.
         extra_lag: further trading days between the decision and the first return it earns.
+        strict_windows: an operator's window must be full of valid values; by default it uses those it holds.
 
     Raises:
         BadInput: naming the setting, what it was and what it may be.
@@ -45,6 +46,7 @@ class SimulationSettings:
     neutralization: str = "MARKET"
     truncation: float = 0.08
     extra_lag: int = 0
+    strict_windows: bool = False
 
     def __post_init__(self) -> None:
         if self.region not in REGIONS:
@@ -56,6 +58,8 @@ class SimulationSettings:
         object.__setattr__(self, "delay", _whole("delay", self.delay, 1))
         object.__setattr__(self, "decay", _whole("decay", self.decay, MAXIMUM_DECAY))
         object.__setattr__(self, "extra_lag", _whole("extra_lag", self.extra_lag, MAXIMUM_EXTRA_LAG))
+        if not isinstance(self.strict_windows, bool):
+            _refuse("strict_windows", self.strict_windows, "use true or false")
         truncation = self.truncation
         if isinstance(truncation, bool) or not isinstance(truncation, int | float) or not 0 <= truncation <= 1:
             _refuse("truncation", truncation, "use a fraction from 0 (off) to 1")

@@ -14,7 +14,7 @@ from alpha_pipeline.cli.display import DONE, emit, output, say, table, warn
 from alpha_pipeline.errors import BadInput
 from alpha_pipeline.export import ManualExporter
 from alpha_pipeline.home import Home
-from alpha_pipeline.orchestration.records import accepted_records
+from alpha_pipeline.orchestration.records import accepted_records, file_name
 from alpha_pipeline.orchestration.workbench import Workbench
 from alpha_pipeline.settings import load_settings
 
@@ -29,7 +29,7 @@ def export(options: argparse.Namespace) -> int:
     if not records:
         raise BadInput(f"no alpha of {panel.info.market_id} was accepted yet", str(workbench.home.root), "run `mine`")
     folder = Path(options.out) if options.out else workbench.home.exports
-    path = ManualExporter(folder).export_to_file(records, options.format)
+    path = ManualExporter(folder, file_name("alphas", panel.info)).export_to_file(records, options.format)
     if options.json:
         emit({"file": str(path), "format": options.format, "exported": len(records), "synthetic": panel.info.synthetic})
         return DONE

@@ -27,6 +27,7 @@ DECIMALS: Mapping[str, int] = {
     "long_count": 0,
     "short_count": 0,
 }
+OUR_SETTINGS: dict[str, Any] = {"extra_lag": int, "strict_windows": bool}  # unknown to the platform
 SETTINGS = ("region", "universe", "delay", "decay", "neutralization", "truncation")
 _ID = re.compile(r"alpha_[0-9a-f]{12}")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
@@ -127,7 +128,7 @@ class ExportRecord:
             "provenance": {
                 "record_version": RECORD_VERSION,
                 **self.provenance.to_dict(),
-                "extra_lag": self.settings.extra_lag,
+                **{name: self.settings.to_dict()[name] for name in OUR_SETTINGS},
             },
         }
 
@@ -143,7 +144,7 @@ class ExportRecord:
         kinds: dict[str, Any] = {field.name: _KINDS.get(str(field.type)) for field in fields(Provenance)}
         if isinstance(origin, dict):
             origin.setdefault("metrics_gate", None)
-        _shape(origin, f"{where}, provenance", kinds | {"extra_lag": int, "record_version": int})
+        _shape(origin, f"{where}, provenance", kinds | OUR_SETTINGS | {"record_version": int})
         if (version := origin.pop("record_version")) != RECORD_VERSION:
             raise BadInput(f"record_version {version} is not {RECORD_VERSION}", where, "export the file again")
         _figures(origin["metrics_full"], f"{where}, metrics_full")
@@ -151,7 +152,7 @@ class ExportRecord:
             _figures(origin["metrics_gate"], f"{where}, metrics_gate")
         if not isinstance(origin["warnings"], list) or not all(isinstance(text, str) for text in origin["warnings"]):
             raise BadInput("warnings are not a list of texts", where, "export the file again")
-        settings = SimulationSettings.from_dict(row["settings"] | {"extra_lag": origin.pop("extra_lag")})
+        settings = SimulationSettings.from_dict(row["settings"] | {name: origin.pop(name) for name in OUR_SETTINGS})
         provenance = Provenance(**origin | {"warnings": tuple(origin["warnings"])})
         plain = {name: row[name] for name in row if name not in ("settings", "provenance")}
         return cls(**plain, settings=settings, provenance=provenance)

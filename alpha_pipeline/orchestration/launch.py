@@ -56,7 +56,7 @@ class Launcher:
         """The panel of the settings' prices: the one made from them before, or a fresh ingest. It becomes current."""
         settings, home = self.workbench.settings, self.workbench.home
         source = self.workbench.source(settings.source, settings.path, settings.groups)
-        version = home.remembered(ingest_key(source, settings.groups, settings.universe))
+        version = home.remembered(ingest_key(source, settings.groups, settings.universe, settings))
         if version is None:
             finished = self.ingest()
             return str(finished.metadata["cleaned_panel"]["data_version"]), finished

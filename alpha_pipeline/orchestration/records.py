@@ -12,13 +12,18 @@ from alpha_pipeline.evaluator import Trial
 from alpha_pipeline.export import ExportRecord, Provenance
 from alpha_pipeline.expression import export_text
 from alpha_pipeline.ledger import METRICS, TABLES
-from alpha_pipeline.market.panel import Panel
+from alpha_pipeline.market.panel import Panel, PanelInfo
 from alpha_pipeline.orchestration.workbench import Run, Workbench
 
 
 def now() -> str:
     """This moment as records write it: UTC, to the second."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def file_name(name: str, info: PanelInfo) -> str:
+    """The name of an export file: a simulated market's says so, since a CSV has no column to say it in."""
+    return f"{info.label}-{name}" if info.label else name
 
 
 def record_of(trial: Trial, run: Run, timestamp: str) -> ExportRecord:

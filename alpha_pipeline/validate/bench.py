@@ -40,7 +40,8 @@ class Bench:
         panel = self.evaluator.panel
         stop = self.evaluator.windows.search.stop
         columns = panel.columns(evenly(panel.shape[1], SAMPLE_INSTRUMENTS))
-        return Engine(columns.rows(max(0, stop - SAMPLE_DAYS), stop), threads=1, memory=0)
+        rows = columns.rows(max(0, stop - SAMPLE_DAYS), stop)
+        return Engine(rows, threads=1, memory=0, windows=self.evaluator.window_rule)
 
     @cached_property
     def price_level(self) -> PriceLevelTest:

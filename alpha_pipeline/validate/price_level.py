@@ -93,7 +93,9 @@ class PriceLevelTest:
         threads = self.evaluator.threads
         days, instruments = self.panel.shape
         batch = max(threads, BOOKS_AT_A_TIME // (4 * days * instruments))
-        engines = [Engine(panel, threads=threads, memory=MEMORY) for panel in (self.panel, *self.rescaled)]
+        rule = self.evaluator.window_rule
+        panels = (self.panel, *self.rescaled)
+        engines = [Engine(panel, threads=threads, memory=MEMORY, windows=rule) for panel in panels]
         found: list[PriceLevel] = []
         try:
             for begin in range(0, len(nodes), batch):

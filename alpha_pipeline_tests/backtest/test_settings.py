@@ -17,6 +17,7 @@ def test_defaults_are_the_contract() -> None:
         "neutralization": "MARKET",
         "truncation": 0.08,
         "extra_lag": 0,
+        "strict_windows": False,
     }
 
 
@@ -82,4 +83,4 @@ def test_alpha_id_depends_on_text_and_settings_only() -> None:
     others = {alpha_id("rank(open)", SimulationSettings()), alpha_id("rank(close)", SimulationSettings(delay=0))}
     assert base not in others
     assert len(others) == 2
-    assert base == "alpha_24ae5985c980"
+    assert base == "alpha_2e12f3d67766"

@@ -110,7 +110,8 @@ GOLDEN_JSON = (
       "warnings": [
         "a warning, with a comma"
       ],
-      "extra_lag": 0
+      "extra_lag": 0,
+      "strict_windows": false
     }
   }
 ]

@@ -69,7 +69,11 @@ def test_the_ledger_holds_every_trial_and_every_verdict_once(mined: Mined) -> No
     assert trials["alpha_id"].n_unique() == trials.height == 96
     assert not verdicts.select("alpha_id", "stage").is_duplicated().any()
     passed = verdicts.filter(pl.col("passed")).group_by("stage").len().sort("stage")
-    assert passed["len"].to_list() == [finished.metadata[asset_name(n, s)]["out"] for n, s in enumerate(FUNNEL, 1)]
+    out = [finished.metadata[asset_name(n, s)]["out"] for n, s in enumerate(FUNNEL, 1)]
+    assert passed["len"].to_list() == [*out, finished.metadata["export_set"]["exported"]]
+    losers = verdicts.filter((pl.col("name") == "export_set") & ~pl.col("passed"))
+    assert losers["reason"].str.contains("correlated above 0.7 with alpha_").all()
+    assert losers.height == out[-1] - finished.metadata["export_set"]["exported"]
     assert (
         launcher.workbench.ledger.pool(launcher.workbench.run(key).record.pool_key).height
         == finished.metadata["export_set"]["exported"]
@@ -99,7 +103,7 @@ def test_the_same_seed_in_two_empty_homes_gives_the_same_bytes(tmp_path: Path) -
         finished = launcher.generate(key, launcher.ensure_panel()[0])
         files = [Path(finished.metadata["export_set"][form]) for form in ("json", "csv")]
         verdicts = launcher.workbench.ledger.verdicts(key).filter(pl.col("name") != "execution")  # value: seconds
-        trials = launcher.workbench.ledger.trials(key).drop("seconds")
+        trials = launcher.workbench.ledger.trials(key)
         texts.append([*map(without_times, files), verdicts.write_csv(), trials.write_csv()])
     assert texts[0] == texts[1]
 

@@ -1,16 +1,18 @@
 """The export set of a generation run: mutually different, new to the pool, in files and in the ledger."""
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 
 import dagster as dg
 import polars as pl
 
+from alpha_pipeline.evaluator import Trial
 from alpha_pipeline.export import ManualExporter
 from alpha_pipeline.export.select import choose
 from alpha_pipeline.orchestration.assets.validation import SCHEMA, asset_name
 from alpha_pipeline.orchestration.partitions import GENERATION_RUNS
 from alpha_pipeline.orchestration.plots import alphas_table, cumulative_profit
-from alpha_pipeline.orchestration.records import accepted_frame, accepted_pnl_frame, now, record_of
+from alpha_pipeline.orchestration.records import accepted_frame, accepted_pnl_frame, file_name, now, record_of
 from alpha_pipeline.orchestration.workbench import Workbench
 from alpha_pipeline.validate import FUNNEL
 
@@ -55,9 +57,12 @@ def export_set(
     lost = dict(zip(commit.losers["alpha_id"], commit.losers["reason"], strict=True))
     exported = [trial for trial in selection.chosen if trial.alpha_id not in lost]
     kept = [records[trial.alpha_id] for trial in exported]
-    exporter = ManualExporter(workbench.home.exports, key)
+    exporter = ManualExporter(workbench.home.exports, file_name(key, run.panel.info))
     files = {name: str(exporter.export_to_file(kept, name)) for name in ("json", "csv")}
-    workbench.ledger.commit_verdicts(key, run_verdicts(workbench, key))
+    limit = limits.correlation
+    reasons = {alpha: f"correlated above {limit:g} with {rival}" for alpha, rival in selection.refused.items()}
+    choice = choice_verdicts(trials, reasons | lost)
+    workbench.ledger.commit_verdicts(key, pl.concat([run_verdicts(workbench, key), choice]))
 
     refused = Counter(
         {
@@ -116,3 +121,21 @@ def run_verdicts(workbench: Workbench, key: str) -> pl.DataFrame:
             rows.select(columns).with_columns(pl.lit(number, pl.Int64).alias("stage"), pl.lit(stage.name).alias("name"))
         )
     return pl.concat(frames)
+
+
+def choice_verdicts(trials: Sequence[Trial], reasons: Mapping[str, str]) -> pl.DataFrame:
+    """Rows after the eight stages, named `export_set`: who was exported, and why the others were not."""
+    rows = [
+        {
+            "alpha_id": trial.alpha_id,
+            "passed": trial.alpha_id not in reasons,
+            "value": None,
+            "threshold": None,
+            "reason": reasons.get(trial.alpha_id),
+            "stage": LAST + 1,
+            "name": "export_set",
+        }
+        for trial in trials
+    ]
+    kinds = {name: SCHEMA[name] for name in ("alpha_id", "passed", "value", "threshold", "reason")}
+    return pl.DataFrame(rows, schema={**kinds, "stage": pl.Int64, "name": pl.String})

@@ -11,13 +11,14 @@ import polars as pl
 
 from alpha_pipeline import progress
 from alpha_pipeline.errors import BadInput
+from alpha_pipeline.home import code_version
 from alpha_pipeline.market.build import build_panel
-from alpha_pipeline.market.cleaning import CleaningSettings
 from alpha_pipeline.market.sources.base import COLUMNS, OPTIONAL, Source
 from alpha_pipeline.orchestration.partitions import MONTHS
 from alpha_pipeline.orchestration.plots import table
 from alpha_pipeline.orchestration.reporting import reporting
 from alpha_pipeline.orchestration.workbench import Workbench
+from alpha_pipeline.settings import Settings
 
 RAW_PRICES = "raw_prices"
 QUARANTINE = "quarantine"
@@ -40,11 +41,12 @@ class MarketConfig(dg.Config):
         return workbench.source(kind, self.path or settings.path, self.groups or settings.groups)
 
 
-def ingest_key(source: Source, groups: str | None, universe: str) -> str:
+def ingest_key(source: Source, groups: str | None, universe: str, settings: Settings) -> str:
     """A key over everything that decides a panel; equal keys need not be ingested twice."""
     grouped = hashlib.sha256(Path(groups).read_bytes()).hexdigest() if groups else None
     months = [str(day) for day in source.months()]
-    parts = [source.describe().market_id, months, grouped, universe, repr(CleaningSettings())]
+    rules = [repr(settings.cleaning), repr(settings.membership), code_version()]
+    parts = [source.describe().market_id, months, grouped, universe, *rules]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
@@ -175,14 +177,22 @@ def cleaned_panel(
     with reporting(context.log):
         listener = progress.current()
         listener.begin("cleaning, building the panel", 1)
-        built = build_panel(raw, source.groups(), info, universe=universe, memory=settings.memory)
+        built = build_panel(
+            raw,
+            source.groups(),
+            info,
+            universe=universe,
+            cleaning=settings.cleaning,
+            membership=settings.membership,
+            memory=settings.memory,
+        )
         panel = built.panel.write(workbench.home.panel_folder(built.panel.version))
         listener.advance(1, "")
         listener.end()
     workbench.lake.replace(QUARANTINE, built.quarantine, market_id=info.market_id)
     workbench.home.make_current(panel.version)
     if whole:
-        workbench.home.remember(ingest_key(source, config.groups or settings.groups, universe), panel.version)
+        workbench.home.remember(ingest_key(source, config.groups or settings.groups, universe, settings), panel.version)
     report = built.report
     return dg.MaterializeResult(
         metadata={
