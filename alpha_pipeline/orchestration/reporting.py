@@ -21,7 +21,7 @@ class LogListener:
     def begin(self, what: str, total: int) -> None:
         """See `progress.Listener`."""
         self._what, self._total, self._done, self._said = what, total, 0, 0
-        self._log.info(f"{what}: {total:,} steps")
+        self._log.info(f"{what}: {total:,} steps" if total > 1 else what)
 
     def advance(self, steps: int, note: str) -> None:
         """See `progress.Listener`."""

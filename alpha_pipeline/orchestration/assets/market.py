@@ -159,7 +159,14 @@ def _has_bars(source: Source, month: date) -> bool:
     return source.read(month, date.fromordinal(after.toordinal() - 1)).head(1).collect().height > 0
 
 
-@dg.asset(deps=[raw_prices], group_name="market", kinds={"polars", "numpy"}, owners=OWNERS, code_version="1")
+@dg.asset(
+    deps=[raw_prices],
+    backfill_policy=dg.BackfillPolicy.single_run(),  # lets one command take a range of months and the panel
+    group_name="market",
+    kinds={"polars", "numpy"},
+    owners=OWNERS,
+    code_version="1",
+)
 def cleaned_panel(
     context: dg.AssetExecutionContext, config: MarketConfig, workbench: dg.ResourceParam[Workbench]
 ) -> dg.MaterializeResult[None]:
