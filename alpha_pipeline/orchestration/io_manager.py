@@ -9,6 +9,7 @@ from __future__ import annotations
 import dagster as dg
 import polars as pl
 
+from alpha_pipeline.errors import BadInput
 from alpha_pipeline.ledger import Lake
 
 PARTITION_COLUMN = "generation_run"
@@ -32,10 +33,25 @@ class LakeIOManager(dg.IOManager):
         self._handed_over[table, key] = obj
 
     def load_input(self, context: dg.InputContext) -> pl.DataFrame:
-        """The rows of the partition, without the partition column."""
+        """The rows of the partition, without the partition column.
+
+        Raises:
+            BadInput: it was never written, as when the run died before.
+        """
         table, key = context.asset_key.path[-1], context.asset_partition_key
         handed = self._handed_over.get((table, key))
         if handed is not None:
             return handed
-        rows = self.lake.scan(table).filter(pl.col(PARTITION_COLUMN) == key).drop(PARTITION_COLUMN)
-        return rows.collect()
+        missing = BadInput(f"{table} was never materialized", f"generation run {key}", f"materialize {table} first")
+        if not self.lake.exists(table):
+            raise missing
+        rows = self.lake.scan(table).filter(pl.col(PARTITION_COLUMN) == key).drop(PARTITION_COLUMN).collect()
+        # An empty partition leaves no trace in a Delta table; Dagster knows whether it was written at all.
+        if rows.is_empty() and not _materialized(context, key):
+            raise missing
+        return rows
+
+
+def _materialized(context: dg.InputContext, key: str) -> bool:
+    wanted = dg.AssetRecordsFilter(context.asset_key, asset_partitions=[key])
+    return bool(context.step_context.instance.fetch_materializations(wanted, limit=1).records)

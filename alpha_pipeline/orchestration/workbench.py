@@ -6,6 +6,7 @@ another, read the pins from the table `generation_runs`, and so measure with the
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -58,6 +59,12 @@ class RunRecord:
     thresholds: str
     windows: str
 
+    @property
+    def pins(self) -> str:
+        """12 hex digits over all of it. Every row of the run's tables carries them, so that what an earlier start of
+        the same partition left behind is not taken for this one's."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:12]
+
 
 @dataclass(frozen=True)
 class Run:
@@ -72,6 +79,17 @@ class Run:
     @property
     def panel(self) -> Panel:
         return self.evaluator.panel
+
+    def own(self, batch: pl.DataFrame, what: str) -> pl.DataFrame:
+        """`batch`, if its rows were made under this run's pins.
+
+        Raises:
+            BadInput: they were not: the partition was started anew since, and that start did not get this far.
+        """
+        if batch.height and batch["pins"].unique().to_list() != [self.record.pins]:
+            where = f"{what} of generation run {self.record.generation_run}"
+            raise BadInput("it is left from an earlier start of this run", where, "materialize candidate_batch and on")
+        return batch
 
     def fresh(self, expression: str) -> Candidate:
         """A candidate of which nothing is known but its text."""

@@ -41,7 +41,7 @@ def export_set(
     key = context.partition_key
     run = workbench.run(key)
     limits = run.bench.thresholds
-    passed = batch.filter(pl.col("passed"))
+    passed = run.own(batch, asset_name(LAST, FUNNEL[-1])).filter(pl.col("passed"))
     trials = run.evaluator.evaluate_many([node for text in passed["expression"] if (node := run.revive(text).node)])
     selection = choose(trials, limits.correlation)
     timestamp = now()
@@ -116,7 +116,7 @@ def run_verdicts(workbench: Workbench, key: str) -> pl.DataFrame:
     frames = []
     for number, stage in enumerate(FUNNEL, start=1):
         rows = workbench.lake.scan(asset_name(number, stage)).filter(pl.col("generation_run") == key).collect()
-        columns = [name for name in SCHEMA if name not in ("position", "expression")]
+        columns = [name for name in SCHEMA if name not in ("position", "expression", "pins")]
         frames.append(
             rows.select(columns).with_columns(pl.lit(number, pl.Int64).alias("stage"), pl.lit(stage.name).alias("name"))
         )

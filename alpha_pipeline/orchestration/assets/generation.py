@@ -76,7 +76,7 @@ def candidate_batch(
             "expression": [trial.expression for trial in trials],
         },
         schema={"position": pl.Int64, "round": pl.Int64, "alpha_id": pl.String, "expression": pl.String},
-    )
+    ).with_columns(pl.lit(record.pins).alias("pins"))
     best = sorted(trials, key=lambda t: -t.metrics.fitness)[:10]
     return dg.Output(
         frame,

@@ -26,6 +26,7 @@ SCHEMA = {
     "value": pl.Float64,
     "threshold": pl.Float64,
     "reason": pl.String,
+    "pins": pl.String,
 }
 
 
@@ -49,7 +50,12 @@ def build_stage_asset(number: int, stage: Stage, upstream: str) -> dg.AssetsDefi
         owners=OWNERS,
         code_version="1",
         check_specs=[
-            dg.AssetCheckSpec("contract", asset=name, blocking=True, description="every candidate judged once"),
+            dg.AssetCheckSpec(
+                "contract",
+                asset=name,
+                blocking=True,
+                description="every candidate judged once, with a reason where rejected",
+            ),
             dg.AssetCheckSpec("survivors", asset=name, description="something is left for the next stage"),
         ],
     )
@@ -57,24 +63,25 @@ def build_stage_asset(number: int, stage: Stage, upstream: str) -> dg.AssetsDefi
         context: dg.AssetExecutionContext, batch: pl.DataFrame, workbench: dg.ResourceParam[Workbench]
     ) -> Iterator[dg.Output[pl.DataFrame] | dg.AssetCheckResult]:
         run = workbench.run(context.partition_key)
-        entered = batch.filter(pl.col("passed")) if "passed" in batch.columns else batch
+        entered = run.own(batch.filter(pl.col("passed")) if "passed" in batch.columns else batch, upstream)
         candidates = [_candidate(stage, run, text) for text in entered["expression"]]
         begun = time.perf_counter()
         verdicts = judge(number, candidates, run.bench) if candidates else []
         seconds = time.perf_counter() - begun
-        judged = entered.select("position", "alpha_id", "expression").with_columns(
-            pl.Series("passed", [v.passed for v in verdicts], pl.Boolean),
-            pl.Series("value", [v.value for v in verdicts], pl.Float64),
-            pl.Series("threshold", [v.threshold for v in verdicts], pl.Float64),
-            pl.Series("reason", [v.reason for v in verdicts], pl.String),
-        )
+        judged = _table(entered, verdicts)
         counted = count(verdicts) if verdicts else StageCount(number, stage.name, 0, 0, {})
         yield dg.Output(judged, metadata=_metadata(counted, candidates, verdicts, run, seconds))
-        unique = judged["alpha_id"].n_unique() == judged.height
+        repeated = judged.height - judged["alpha_id"].n_unique()
+        unexplained = judged.filter(~pl.col("passed") & pl.col("reason").is_null()).height
         yield dg.AssetCheckResult(
             check_name="contract",
-            passed=judged.height == entered.height and unique,
-            metadata={"in": entered.height, "judged": judged.height, "unique": unique},
+            passed=len(verdicts) == entered.height and not repeated and not unexplained,
+            metadata={
+                "in": entered.height,
+                "verdicts": len(verdicts),
+                "repeated": repeated,
+                "rejected_without_reason": unexplained,
+            },
         )
         yield dg.AssetCheckResult(
             check_name="survivors",
@@ -84,6 +91,18 @@ def build_stage_asset(number: int, stage: Stage, upstream: str) -> dg.AssetsDefi
         )
 
     return stage_asset
+
+
+def _table(entered: pl.DataFrame, verdicts: list[Verdict]) -> pl.DataFrame:
+    """What entered with its verdicts; as many rows as have one, which the check `contract` holds against all."""
+    judged = entered.head(len(verdicts)).select("position", "alpha_id", "expression", "pins")
+    verdicts = verdicts[: judged.height]
+    return judged.with_columns(
+        pl.Series("passed", [v.passed for v in verdicts], pl.Boolean),
+        pl.Series("value", [v.value for v in verdicts], pl.Float64),
+        pl.Series("threshold", [v.threshold for v in verdicts], pl.Float64),
+        pl.Series("reason", [v.reason for v in verdicts], pl.String),
+    ).select(list(SCHEMA))
 
 
 def _candidate(stage: Stage, run: Run, text: str) -> Candidate:
@@ -105,7 +124,7 @@ def _metadata(
     counted: StageCount, candidates: list[Candidate], verdicts: list[Verdict], run: Run, seconds: float
 ) -> dict[str, dg.MetadataValue | int | float | str]:
     """Counts, why candidates were rejected, and for the stages that look at profit what the best of them earned."""
-    passed = [c for c, v in zip(candidates, verdicts, strict=True) if v.passed]
+    passed = [c for c, v in zip(candidates, verdicts, strict=False) if v.passed]
     metadata: dict[str, dg.MetadataValue | int | float | str] = {
         "market": run.record.label or "real prices",
         "in": counted.entered,
