@@ -11,9 +11,12 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 DONE, REJECTED, BAD, INTERRUPTED = 0, 1, 2, 130
 """Exit codes: done; a rejected expression; bad input or usage; interrupted with work kept."""
+
+VERDICT_STYLES = {"pass": "green", "reject": "red"}
 
 WIDTH_OF_FILES = 140  # characters of a line where stdout is no terminal
 
@@ -58,14 +61,24 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]], wide: str = "") -> Table:
-    """A table; the column named `wide` is text and may fold, all others are figures."""
-    made = Table(title=title, title_justify="left", title_style="bold", header_style="dim")
+def show(text: str, style: str | None = None) -> None:
+    """A line of results, on stdout: as it is, folded by the terminal and not by us."""
+    output.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+
+
+def show_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]], wide: str = "") -> None:
+    """A title on a line of its own and a table: the first column and the one named `wide` are text, all others figures.
+
+    Only `wide` folds; whatever stands in a cell is shown as it is.
+    """
+    show(title, style="bold")
+    made = Table(header_style="dim")
     for name in header:
-        made.add_column(name, justify="left" if name in (wide, header[0]) else "right", overflow="fold")
+        left = name in (wide, header[0])
+        made.add_column(name, justify="left" if left else "right", overflow="fold", no_wrap=name != (wide or header[0]))
     for row in rows:
-        made.add_row(*row)
-    return made
+        made.add_row(*(Text(cell, style=VERDICT_STYLES.get(cell, "")) for cell in row))
+    output.print(made)
 
 
 class Listener:

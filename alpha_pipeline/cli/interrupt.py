@@ -32,12 +32,15 @@ def interruptible(work: Callable[[], Result], stop: Callable[[], None]) -> Resul
     """
     results: list[Result] = []
     errors: list[BaseException] = []
+    ended = threading.Event()  # and not Thread.join: in Python 3.11 one that is interrupted takes the thread for ended
 
     def run() -> None:
         try:
             results.append(work())
         except BaseException as error:  # handed to the caller, whatever it is
             errors.append(error)
+        finally:
+            ended.set()
 
     before = threading.stack_size(STACK)
     thread = threading.Thread(target=copy_context().run, args=(run,), name="work", daemon=True)
@@ -55,10 +58,10 @@ def interruptible(work: Callable[[], Result], stop: Callable[[], None]) -> Resul
     try:
         thread.start()
         threading.stack_size(before)
-        while thread.is_alive():
-            thread.join(0.1)  # short, so that signals are handled at once on every system
+        while not ended.wait(0.1):  # short, so that signals are handled at once on every system
+            pass
     except KeyboardInterrupt:
-        _abort(thread)
+        _abort(thread, ended)
         raise
     finally:
         signal.signal(signal.SIGINT, previous)
@@ -67,11 +70,10 @@ def interruptible(work: Callable[[], Result], stop: Callable[[], None]) -> Resul
     return results[0]
 
 
-def _abort(thread: threading.Thread) -> None:
+def _abort(thread: threading.Thread, ended: threading.Event) -> None:
     """Raise KeyboardInterrupt inside the work, so that Dagster records how its run ended; or end the process."""
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(KeyboardInterrupt))
-    thread.join(PATIENCE)
-    if thread.is_alive():
+    if not ended.wait(PATIENCE):
         sys.stderr.write(ABORTED)
         sys.stderr.flush()
         os._exit(INTERRUPTED)

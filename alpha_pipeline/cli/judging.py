@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from alpha_pipeline.backtest import Metrics
-from alpha_pipeline.cli.display import DONE, REJECTED, emit, figure, output, table, warn
+from alpha_pipeline.cli.display import DONE, REJECTED, emit, figure, show_table, warn
 from alpha_pipeline.errors import BadInput
 from alpha_pipeline.expression import check, parse_text
 from alpha_pipeline.orchestration.workbench import Workbench
@@ -60,14 +60,14 @@ def evaluate(options: argparse.Namespace) -> int:
     rows = [[name, figure(value)] for name, value in metrics_json(metrics).items()]
     rows += [["sharpe one day later", figure(late)], ["days", str(metrics.days)]]
     title = f"{panel.info.label} {trial.expression}  ({options.window} window)".strip()
-    output.print(table(title, ["figure", "value"], rows))
+    show_table(title, ["figure", "value"], rows)
     return DONE
 
 
 def validate(options: argparse.Namespace) -> int:
     """Put one expression, or a file of them, through all eight stages."""
     if (options.expression is None) == (options.file is None):
-        raise BadInput("give one expression, or --file", "alpha-pipeline validate", "not both, not neither")
+        raise BadInput("there must be one expression or --file, and not both", "validate", "give one of them")
     texts = [options.expression] if options.file is None else read_expressions(options.file)
     workbench = Workbench(load_settings(home=options.home))
     panel = workbench.home.panel(options.panel)
@@ -118,7 +118,7 @@ def show_verdicts(result: dict[str, Any], label: str) -> None:
     rows = [
         [
             f"{stage['stage']} {stage['name']}",
-            "[green]pass[/]" if stage["passed"] else "[red]reject[/]",
+            "pass" if stage["passed"] else "reject",
             figure(stage["value"]),
             figure(stage["threshold"]),
             stage["reason"] or "",
@@ -126,4 +126,4 @@ def show_verdicts(result: dict[str, Any], label: str) -> None:
         for stage in result["stages"]
     ]
     title = f"{label} {result['expression']}: {result['status']}".strip()
-    output.print(table(title, ["stage", "verdict", "value", "threshold", "reason"], rows, wide="reason"))
+    show_table(title, ["stage", "verdict", "value", "threshold", "reason"], rows, wide="reason")

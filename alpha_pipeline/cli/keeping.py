@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 import alpha_pipeline
-from alpha_pipeline.cli.display import DONE, emit, output, say, table, warn
+from alpha_pipeline.cli.display import DONE, emit, say, show, show_table, warn
 from alpha_pipeline.errors import BadInput
 from alpha_pipeline.export import ManualExporter
 from alpha_pipeline.home import Home
@@ -31,10 +31,12 @@ def export(options: argparse.Namespace) -> int:
     folder = Path(options.out) if options.out else workbench.home.exports
     path = ManualExporter(folder, file_name("alphas", panel.info)).export_to_file(records, options.format)
     if options.json:
-        emit({"file": str(path), "format": options.format, "exported": len(records), "synthetic": panel.info.synthetic})
+        info = panel.info
+        about = {"synthetic": info.synthetic, "warnings": list(info.warnings)}
+        emit({"file": str(path), "format": options.format, "exported": len(records), **about})
         return DONE
     warn(panel.info.warnings)
-    output.print(f"{panel.info.label} {len(records)} alphas: {path}".strip(), soft_wrap=True)
+    show(f"{panel.info.label} {len(records)} alphas: {path}".strip())
     return DONE
 
 
@@ -63,14 +65,15 @@ def universe(options: argparse.Namespace) -> int:
                 "date": str(panel.dates[-1]),
                 "members": sorted(members),
                 "months": by_month,
+                "warnings": list(panel.info.warnings),
             }
         )
         return DONE
     warn(panel.info.warnings)
     rows = [[str(value) for value in month.values()] for month in by_month[-MONTHS_SHOWN:]]
     title = f"{panel.info.label} {panel.info.universe} of {len(panel.instruments):,} instruments".strip()
-    output.print(table(f"{title}, last months", ["month", "days", "fewest", "most"], rows))
-    output.print(f"{len(members):,} members on {panel.dates[-1]} (all of them with --json)")
+    show_table(f"{title}, last months", ["month", "days", "fewest", "most"], rows)
+    show(f"{len(members):,} members on {panel.dates[-1]} (all of them with --json)")
     return DONE
 
 

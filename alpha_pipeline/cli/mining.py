@@ -9,9 +9,10 @@ import time
 from typing import Any
 
 from alpha_pipeline import progress
-from alpha_pipeline.cli.display import DONE, INTERRUPTED, Listener, emit, output, say, table, warn
+from alpha_pipeline.cli.display import DONE, INTERRUPTED, Listener, emit, say, show, show_table, warn
 from alpha_pipeline.cli.interrupt import interruptible
 from alpha_pipeline.engine.warmup import warmup
+from alpha_pipeline.market.cleaning import RULES
 from alpha_pipeline.orchestration.assets.validation import asset_name
 from alpha_pipeline.orchestration.launch import Finished, Launcher
 from alpha_pipeline.orchestration.workbench import Workbench
@@ -69,9 +70,9 @@ def show_panel(finished: Finished) -> None:
     report = panel["report"]
     warn(panel["warnings"])
     size = f"{panel['instruments']} instruments × {panel['dates']} days, {panel['first']} to {panel['last']}"
-    rows = [[rule, f"{count:,}"] for rule, count in report["quarantined"].items() if count]
+    rows = [[f"{rule}: {RULES[rule]}", f"{count:,}"] for rule, count in report["quarantined"].items() if count]
     rows += [["histories cut in two", f"{len(report['cuts']):,}"], ["rows kept", f"{report['rows_out']:,}"]]
-    output.print(table(f"{panel['market']}: {size} (panel {panel['data_version']})", ["cleaning", "rows"], rows))
+    show_table(f"{panel['market']}: {size} (panel {panel['data_version']})", ["taken out by rule", "rows"], rows)
 
 
 def mine(options: argparse.Namespace) -> int:
@@ -83,6 +84,8 @@ def mine(options: argparse.Namespace) -> int:
             say("stopped after the ingest; the panel is kept")
             return INTERRUPTED
         warmup(say)
+        panel = launcher.workbench.home.panel(version)
+        launcher.workbench.evaluator(panel)  # settings that do not fit this panel are told before a run is made
         begun = time.perf_counter()
         key = launcher.new_run()
         finished = interruptible(lambda: launcher.generate(key, version), listener.stop)
@@ -144,15 +147,15 @@ def show_run(summary: dict[str, Any], finished: Finished) -> None:
     refused = [f"{count} {reason}" for reason, count in export["refused"].items()]
     rows.append(["export set", f"{summary['stages'][-1]['out']:,}", f"{summary['exported']:,}", "\n".join(refused)])
     title = f"{label}{summary['generation_run']}: {summary['proposed']:,} {summary['generator']} proposals"
-    output.print(table(title, ["stage", "in", "out", "rejected because"], rows, wide="rejected because"))
+    show_table(title, ["stage", "in", "out", "rejected because"], rows, wide="rejected because")
     best = export["best"][:BEST_SHOWN]
     if best:
         rows = [[row["expression"], *(f"{row[name]:{form}}" for name, form in BEST_FIGURES.items())] for row in best]
         header = ["expression", *BEST_FIGURES]
-        output.print(table(f"{label}best alphas exported (search window)", header, rows, wide="expression"))
+        show_table(f"{label}best alphas exported (search window)", header, rows, wide="expression")
     rate = f"{summary['candidates_per_hour']:,.0f} candidates an hour"
-    output.print(f"{summary['seconds']:.1f} s, {rate}, peak memory {summary['peak_memory'] / (1 << 30):.2f} GiB")
-    output.print(f"export: {summary['export']['json']}", soft_wrap=True)
-    output.print(f"        {summary['export']['csv']}", soft_wrap=True)
+    show(f"{summary['seconds']:.1f} s, {rate}, peak memory {summary['peak_memory'] / (1 << 30):.2f} GiB")
+    show(f"export: {summary['export']['json']}")
+    show(f"        {summary['export']['csv']}")
     if summary["interrupted"]:
         say("interrupted: what was mined is kept, judged and exported")
