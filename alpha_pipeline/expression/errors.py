@@ -69,6 +69,11 @@ class TypeProblem(ExpressionError):
     """The expression reads, but its types, its arity or its data do not fit."""
 
 
+def shown(name: str) -> str:
+    """A name as a message quotes it: at most 40 characters of it."""
+    return name if len(name) <= 40 else f"{name[:39]}…"
+
+
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name closest in spelling, or None if nothing is close."""
     matches = difflib.get_close_matches(name.lower(), list(known), n=1, cutoff=0.6)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from alpha_pipeline.expression.errors import SyntaxProblem, nearest
+from alpha_pipeline.expression.errors import SyntaxProblem, nearest, shown
 from alpha_pipeline.expression.fields import field_spec, known_names
 from alpha_pipeline.expression.lexer import Token, tokens
 from alpha_pipeline.expression.nodes import Call, Constant, Field, Node, Path
@@ -143,7 +143,7 @@ class _Parser:
         name = SPELLINGS.get(token.text.lower())
         if name is None:
             raise SyntaxProblem(
-                f"unknown operator `{token.text}`", self.text, token.position, nearest(token.text, SPELLINGS)
+                f"unknown operator `{shown(token.text)}`", self.text, token.position, nearest(token.text, SPELLINGS)
             )
         self.advance()
         arguments: list[_Syntax] = []
@@ -164,7 +164,7 @@ class _Parser:
                 message = f"`{token.text}` is an operator and needs arguments: {OPERATORS[SPELLINGS[name]].signature}"
                 raise SyntaxProblem(message, self.text, token.position)
             raise SyntaxProblem(
-                f"unknown field `{token.text}`", self.text, token.position, nearest(name, known_names())
+                f"unknown field `{shown(token.text)}`", self.text, token.position, nearest(name, known_names())
             )
         return _Syntax(token.position, leaf=Field(name))
 

@@ -13,7 +13,9 @@ from alpha_pipeline import progress
 from alpha_pipeline.errors import BadInput
 from alpha_pipeline.home import code_version
 from alpha_pipeline.market.build import build_panel
+from alpha_pipeline.market.panel import Panel
 from alpha_pipeline.market.sources.base import COLUMNS, OPTIONAL, Source
+from alpha_pipeline.market.universe import UniverseSettings
 from alpha_pipeline.orchestration.partitions import MONTHS
 from alpha_pipeline.orchestration.plots import table
 from alpha_pipeline.orchestration.reporting import reporting
@@ -125,6 +127,17 @@ def _held_bars(source: Source, workbench: Workbench) -> pl.LazyFrame:
     return held.select(columns)
 
 
+def _check_members(panel: Panel, membership: UniverseSettings) -> None:
+    """Refuse a panel on which nothing could ever be traded."""
+    if not panel.universe.any():
+        mend = (
+            f"it takes {membership.min_observations} days of bars before a month and {membership.floor:,.0f} traded a "
+            "day (setting ALPHA_MEMBERSHIP__FLOOR)"
+        )
+        what = f"no instrument is ever in the universe {panel.info.universe}"
+        raise BadInput(what, panel.info.market_id, mend)
+
+
 def held_months(source: Source, workbench: Workbench) -> tuple[list[str], bool]:
     """The months (YYYY-MM) of a source's market that the lake holds, ascending, and whether they are all it has.
 
@@ -193,6 +206,7 @@ def cleaned_panel(
             membership=settings.membership,
             memory=settings.memory,
         )
+        _check_members(built.panel, settings.membership)
         panel = built.panel.write(workbench.home.panel_folder(built.panel.version))
         listener.advance(1, "")
         listener.end()
