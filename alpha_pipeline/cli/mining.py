@@ -150,9 +150,11 @@ def show_run(summary: dict[str, Any], finished: Finished) -> None:
     show_table(title, ["stage", "in", "out", "rejected because"], rows, wide="rejected because")
     best = export["best"][:BEST_SHOWN]
     if best:
-        rows = [[row["expression"], *(f"{row[name]:{form}}" for name, form in BEST_FIGURES.items())] for row in best]
-        header = ["expression", *BEST_FIGURES]
-        show_table(f"{label}best alphas exported (search window)", header, rows, wide="expression")
+        show(f"{label}best alphas exported (search window)", style="bold")
+    for row in best:
+        figures = "  ".join(f"{name} {row[name]:{form}}" for name, form in BEST_FIGURES.items())
+        show(f"{figures}  (alpha_id {row['alpha_id']})")
+        show(f"    {row['expression']}")  # on one line: to be copied
     rate = f"{summary['candidates_per_hour']:,.0f} candidates an hour"
     show(f"{summary['seconds']:.1f} s, {rate}, peak memory {summary['peak_memory'] / (1 << 30):.2f} GiB")
     show(f"export: {summary['export']['json']}")
