@@ -37,7 +37,7 @@ class LogListener:
 @contextmanager
 def reporting(log: logging.Logger) -> Iterator[None]:
     """Let work inside the block report to the log, unless somebody listens already."""
-    if isinstance(progress.current(), progress.Silent):
+    if type(progress.current()) is progress.Silent:
         with progress.listening(LogListener(log)):
             yield
     else:

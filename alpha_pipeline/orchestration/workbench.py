@@ -87,8 +87,7 @@ class Run:
             BadInput: they were not: the partition was started anew since, and that start did not get this far.
         """
         if batch.height and batch["pins"].unique().to_list() != [self.record.pins]:
-            where = f"{what} of generation run {self.record.generation_run}"
-            raise BadInput("it is left from an earlier start of this run", where, "materialize candidate_batch and on")
+            raise left_from_earlier(what, self.record.generation_run)
         return batch
 
     def fresh(self, expression: str) -> Candidate:
@@ -194,6 +193,12 @@ class Workbench:
 
     def _evaluator(self, panel: Panel, simulation: SimulationSettings, windows: Windows) -> Evaluator:
         return Evaluator(panel, simulation, windows, threads=self.settings.threads, memory=self.settings.memory)
+
+
+def left_from_earlier(what: str, key: str) -> BadInput:
+    """The error of a table whose rows an earlier start of the run made."""
+    where = f"{what} of generation run {key}"
+    return BadInput("it is left from an earlier start of this run", where, "materialize candidate_batch and on")
 
 
 def _bounds(windows: Windows) -> dict[str, list[int]]:

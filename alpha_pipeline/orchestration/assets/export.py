@@ -9,7 +9,7 @@ import polars as pl
 from alpha_pipeline.evaluator import Trial
 from alpha_pipeline.export import ManualExporter
 from alpha_pipeline.export.select import choose
-from alpha_pipeline.orchestration.assets.validation import SCHEMA, asset_name
+from alpha_pipeline.orchestration.assets.validation import SCHEMA, asset_name, passed_on
 from alpha_pipeline.orchestration.partitions import GENERATION_RUNS
 from alpha_pipeline.orchestration.plots import alphas_table, cumulative_profit
 from alpha_pipeline.orchestration.records import accepted_frame, accepted_pnl_frame, file_name, now, record_of
@@ -41,7 +41,7 @@ def export_set(
     key = context.partition_key
     run = workbench.run(key)
     limits = run.bench.thresholds
-    passed = run.own(batch, asset_name(LAST, FUNNEL[-1])).filter(pl.col("passed"))
+    passed = passed_on(batch, LAST, run, workbench)
     trials = run.evaluator.evaluate_many([node for text in passed["expression"] if (node := run.revive(text).node)])
     selection = choose(trials, limits.correlation)
     timestamp = now()

@@ -11,7 +11,7 @@ import polars as pl
 
 from alpha_pipeline.orchestration.partitions import GENERATION_RUNS
 from alpha_pipeline.orchestration.plots import alphas_table, cumulative_profit, table
-from alpha_pipeline.orchestration.workbench import Run, Workbench
+from alpha_pipeline.orchestration.workbench import Run, Workbench, left_from_earlier
 from alpha_pipeline.validate import FUNNEL, Candidate, StageCount, Verdict, count, judge
 from alpha_pipeline.validate.stages import Needs, Stage
 
@@ -63,7 +63,7 @@ def build_stage_asset(number: int, stage: Stage, upstream: str) -> dg.AssetsDefi
         context: dg.AssetExecutionContext, batch: pl.DataFrame, workbench: dg.ResourceParam[Workbench]
     ) -> Iterator[dg.Output[pl.DataFrame] | dg.AssetCheckResult]:
         run = workbench.run(context.partition_key)
-        entered = run.own(batch.filter(pl.col("passed")) if "passed" in batch.columns else batch, upstream)
+        entered = passed_on(batch, number - 1, run, workbench)
         candidates = [_candidate(stage, run, text) for text in entered["expression"]]
         begun = time.perf_counter()
         verdicts = judge(number, candidates, run.bench) if candidates else []
@@ -91,6 +91,25 @@ def build_stage_asset(number: int, stage: Stage, upstream: str) -> dg.AssetsDefi
         )
 
     return stage_asset
+
+
+def passed_on(batch: pl.DataFrame, number: int, run: Run, workbench: Workbench) -> pl.DataFrame:
+    """What stage `number` (0: the candidate batch) lets through, given its table.
+
+    Raises:
+        BadInput: the table is left from an earlier start of the run. Where it is empty, that shows in the tables before
+            it: a stage has no rows only if nothing passed the one before.
+    """
+    names = ["candidate_batch", *(asset_name(n, stage) for n, stage in enumerate(FUNNEL, start=1))]
+    own = run.own(batch, names[number])
+    if own.is_empty():
+        for name in names[: number + 1]:
+            rows = workbench.lake.scan(name).filter(pl.col("generation_run") == run.record.generation_run).collect()
+            if rows.is_empty() and name != names[0]:
+                raise left_from_earlier(name, run.record.generation_run)
+            if rows.is_empty() or ("passed" in run.own(rows, name).columns and not rows["passed"].any()):
+                break
+    return own.filter(pl.col("passed")) if "passed" in own.columns else own
 
 
 def _table(entered: pl.DataFrame, verdicts: list[Verdict]) -> pl.DataFrame:
