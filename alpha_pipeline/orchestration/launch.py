@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from dagster import AssetKey, DagsterInstance, Definitions
+from dagster._core.instance.ref import InstanceRef
 from filelock import FileLock
 
 from alpha_pipeline.errors import BadInput
@@ -20,6 +21,15 @@ from alpha_pipeline.orchestration.workbench import Workbench
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+
+# Dagster would put a `tee` process behind stdout and stderr of every step: no terminal to draw on, and one that dies of
+# the terminal's Ctrl-C while the step goes on.
+UNCAPTURED: dict[str, Any] = {
+    "compute_logs": {
+        "module": "dagster._core.storage.noop_compute_log_manager",
+        "class": "NoOpComputeLogManager",
+    }
+}
 
 
 @dataclass(frozen=True)
@@ -45,7 +55,7 @@ class Launcher:
         """The home's Dagster instance; made at the first need, so that bad input leaves nothing behind."""
         os.environ["DAGSTER_HOME"] = str(self.workbench.home.dagster)
         os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")
-        return DagsterInstance.get()
+        return DagsterInstance.from_ref(InstanceRef.from_dir(str(self.workbench.home.dagster), overrides=UNCAPTURED))
 
     @cached_property
     def definitions(self) -> Definitions:
