@@ -36,7 +36,7 @@ def mining(home: Path, until: str) -> Iterator[tuple[subprocess.Popen[str], list
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ALPHA_")}
     command = [sys.executable, "-c", PROGRAM, "mine", "--json", "--candidates", "100000", "--home", str(home)]
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True
     ) as process:
         assert process.stderr is not None
         lines: list[str] = []
@@ -49,6 +49,11 @@ def mining(home: Path, until: str) -> Iterator[tuple[subprocess.Popen[str], list
             reader.join()
         finally:
             process.kill()
+
+
+def press(process: subprocess.Popen[str]) -> None:
+    """What Ctrl-C does on a terminal: a signal to the process and all its children."""
+    os.killpg(process.pid, signal.SIGINT)
 
 
 def wait_for(condition: object, seconds: float = 60) -> None:
@@ -68,7 +73,7 @@ def test_the_first_keeps_judges_and_exports(home: Path) -> None:
     with mining(home, "mining …") as (process, lines):
         time.sleep(1.5)  # some batches of 32
         begun = time.monotonic()
-        process.send_signal(signal.SIGINT)
+        press(process)
         out = process.stdout.read() if process.stdout else ""
         assert process.wait() == 130
         took = time.monotonic() - begun
@@ -85,9 +90,9 @@ def test_the_first_keeps_judges_and_exports(home: Path) -> None:
 
 def test_the_second_aborts(home: Path) -> None:
     with mining(home, "mining …") as (process, lines):
-        process.send_signal(signal.SIGINT)
+        press(process)
         wait_for(lambda: any("stopping" in line for line in lines))
-        process.send_signal(signal.SIGINT)
+        press(process)
         assert process.wait(timeout=20) == 130
         assert process.stdout is not None
         assert process.stdout.read() == ""
