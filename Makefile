@@ -4,10 +4,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help install mine test lint unit bench ui clean
+.PHONY: help install mine test lint unit test-system bench ui clean
 
 help:  ## list the targets
-	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
 
 install: $(INSTALLED)  ## build .venv with the locked dependencies
 
@@ -33,6 +33,9 @@ lint: install
 
 unit: install
 	$(BIN)/pytest -n 2 --dist loadfile --cov --cov-report=term --cov-fail-under=80 $(ARGS)
+
+test-system: install  ## tests with real servers
+	$(BIN)/pytest -m system -n0 alpha_pipeline_tests/system $(ARGS)
 
 bench: install  ## the figures of docs/performance.md, measured again
 	$(BIN)/python -m benchmarks $(ARGS)
