@@ -18,6 +18,7 @@ import numpy.typing as npt
 from alpha_pipeline.backtest import Metrics, SimulationSettings, Windows, alpha_id, measure, simulate
 from alpha_pipeline.backtest.coverage import missing_share
 from alpha_pipeline.backtest.metrics import sharpe_one_day_later
+from alpha_pipeline.backtest.simulate import group_offsets
 from alpha_pipeline.engine import Engine
 from alpha_pipeline.expression import Node, canonical, check, lookback, to_text
 from alpha_pipeline.market.panel import Panel
@@ -90,6 +91,7 @@ class Evaluator:
     ) -> None:
         self.panel = panel
         self.settings = settings or SimulationSettings()
+        group_offsets(panel, self.settings.neutralization, panel.shape[1])  # refuses groups that the panel lacks
         self.windows = windows or Windows.by_shares(len(panel.dates))
         self.threads = threads
         self.engine = Engine(panel, threads=threads, memory=memory, windows=self.window_rule)

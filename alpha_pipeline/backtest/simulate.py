@@ -119,10 +119,10 @@ def _prepare(
     if first_row < 0:
         raise ValueError(f"first_row {first_row} is negative")
     signal = read_only(np.asarray(signal, dtype=np.float32))
-    return signal, read_only(panel.universe), _offsets(panel, settings.neutralization, signal.shape[1])
+    return signal, read_only(panel.universe), group_offsets(panel, settings.neutralization, signal.shape[1])
 
 
-def _offsets(panel: Market, neutralization: str, columns: int) -> npt.NDArray[np.int64]:
+def group_offsets(panel: Market, neutralization: str, columns: int) -> npt.NDArray[np.int64]:
     """Edges of the column runs to neutralize, [G+1]; empty for NONE."""
     if neutralization == "NONE":
         return np.empty(0, dtype=np.int64)

@@ -45,7 +45,7 @@ def propose(generator: Generator, evaluator: Evaluator, budget: int) -> Proposal
     exhausted = False
     listener.begin("mining", budget)
     try:
-        while len(trials) < budget and not listener.stopped:
+        while len(trials) < budget and not (listener.stopped and trials):  # a run of nothing could not be judged
             nodes = generator.ask(min(BATCH, budget - len(trials)))
             if not nodes:
                 exhausted = True

@@ -166,6 +166,16 @@ def test_settings_that_do_not_fit_the_panel(ingested: Mined, tmp_path: Path, mon
         assert "no day of 700 is left to search; let the gate begin later" in refused(tmp_path / "home", *command)
 
 
+def test_groups_that_the_panel_lacks(
+    tmp_path: Path, yahoo_files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = ("--source", "files", "--path", yahoo_files[0])
+    assert call("ingest", *files, "--home", tmp_path).code == 0
+    monkeypatch.setenv("ALPHA_SIMULATION__NEUTRALIZATION", "SECTOR")
+    for command in (["mine", *files], ["evaluate", "close"]):
+        assert "'neutralization': the data has no sector groups" in refused(tmp_path, *command)
+
+
 EXPRESSIONS: list[tuple[str, str]] = [
     ("rank(close", "expected `)` or `,` in the arguments of rank, the text ends at column 11"),
     ("close close", "unexpected `close`: expected an operator or the end at column 7"),

@@ -17,7 +17,12 @@ from pathlib import Path
 import pytest
 
 from alpha_pipeline.cli.interrupt import interruptible
+from alpha_pipeline.evaluator import Evaluator
+from alpha_pipeline.generate import make_generator
+from alpha_pipeline.generate.propose import propose
+from alpha_pipeline.home import Home
 from alpha_pipeline.ledger import Lake, Ledger
+from alpha_pipeline.progress import Silent, listening
 from alpha_pipeline_tests.cli.conftest import Ran
 
 PROGRAM = """
@@ -99,6 +104,20 @@ def test_the_second_aborts(home: Path) -> None:
     assert lines[-1] == "aborted; what was committed before is kept\n"
     assert not any("Traceback" in line for line in lines)
     assert not (home / "exports").exists()
+
+
+def test_a_request_before_the_first_batch(ingested: tuple[Path, Ran]) -> None:
+    """One batch is mined all the same: a run of nothing could not be judged."""
+
+    class Impatient(Silent):
+        stopped = True
+
+    panel = Home(ingested[0]).panel()
+    generator = make_generator("random", 1, frozenset(panel.fields))
+    with listening(Impatient()):
+        proposals = propose(generator, Evaluator(panel), 64)
+    assert proposals.stopped
+    assert len(proposals.trials) == 32
 
 
 def test_what_work_returns_and_raises() -> None:
