@@ -112,6 +112,8 @@ def summarise(launcher: Launcher, key: str, finished: Finished, seconds: float) 
         reasons = found["reasons"]
         stages.append({"stage": number, "name": stage.name, "in": found["in"], "out": found["out"], "reasons": reasons})
     proposed = batch["proposed"]
+    refused = sum(number for reason, number in stages[-1]["reasons"].items() if reason.startswith("PRICE_LEVEL"))
+    judging = sum(finished.metadata[asset_name(n, s)]["judging_seconds"] for n, s in enumerate(FUNNEL, start=1))
     return {
         "generation_run": key,
         "data_version": panel.version,
@@ -122,12 +124,14 @@ def summarise(launcher: Launcher, key: str, finished: Finished, seconds: float) 
         "proposed": proposed,
         "evaluations": batch["evaluations"],
         "stages": stages,
+        "price_level": {"tested": stages[-1]["in"], "refused": refused},
         "exported": export["exported"],
         "stage_pass_rate": stages[-1]["out"] / proposed if proposed else 0.0,
         "export_rate": export["exported"] / proposed if proposed else 0.0,
         "export_per_evaluation": export["exported"] / batch["evaluations"] if batch["evaluations"] else 0.0,
         "seconds": seconds,
         "mining_seconds": batch["mining_seconds"],
+        "judging_seconds": judging,
         "candidates_per_hour": 3600 * proposed / seconds,
         "peak_memory": peak_memory(),
         "interrupted": batch["stopped"],
@@ -148,6 +152,8 @@ def show_run(summary: dict[str, Any], finished: Finished) -> None:
     rows.append(["export set", f"{summary['stages'][-1]['out']:,}", f"{summary['exported']:,}", "\n".join(refused)])
     title = f"{label}{summary['generation_run']}: {summary['proposed']:,} {summary['generator']} proposals"
     show_table(title, ["stage", "in", "out", "rejected because"], rows, wide="rejected because")
+    level = summary["price_level"]
+    show(f"price-level check: {level['tested']:,} tested, {level['refused']:,} refused")
     best = export["best"][:BEST_SHOWN]
     if best:
         show(f"{label}best alphas exported (search window)", style="bold")

@@ -19,7 +19,7 @@ from alpha_pipeline.errors import BadInput
 from alpha_pipeline.evaluator import Evaluator, Trial
 from alpha_pipeline.expression import parse_text
 from alpha_pipeline.home import Home, code_version
-from alpha_pipeline.ledger import Lake, Ledger
+from alpha_pipeline.ledger import TABLES, Lake, Ledger
 from alpha_pipeline.market.panel import Panel
 from alpha_pipeline.market.sources import open_source
 from alpha_pipeline.market.sources.base import Source
@@ -224,4 +224,6 @@ def trials_frame(trials: Sequence[Trial], run: Run) -> pl.DataFrame:
         }
         for trial in trials
     ]
-    return pl.DataFrame(rows, infer_schema_length=None)
+    table = TABLES["trials"]
+    columns = {name: kind for name, kind in table.schema.items() if name not in table.partition}
+    return pl.DataFrame(rows, schema=columns)

@@ -35,7 +35,16 @@ def test_mine_as_json(mined: Mined) -> None:
     assert set(found) == {
         *("generation_run", "data_version", "source", "synthetic", "generator", "seed", "proposed", "evaluations"),
         *("stages", "exported", "stage_pass_rate", "export_rate", "export_per_evaluation", "seconds"),
-        *("mining_seconds", "candidates_per_hour", "peak_memory", "interrupted", "warnings", "export"),
+        *(
+            "price_level",
+            "judging_seconds",
+            "mining_seconds",
+            "candidates_per_hour",
+            "peak_memory",
+            "interrupted",
+            "warnings",
+            "export",
+        ),
     }
     assert (found["generation_run"], found["source"], found["synthetic"]) == ("run-0001", "synthetic", True)
     assert (found["generator"], found["seed"], found["proposed"]) == ("genetic", 5, CANDIDATES)

@@ -52,7 +52,7 @@ def test_size_and_accounts(built: Built) -> None:
 def test_survivors_only_is_said(panel: Panel) -> None:
     assert panel.info.survivors_only
     assert not panel.info.synthetic
-    assert panel.info.warnings[0].startswith("SURVIVORS ONLY: all 3000")
+    assert panel.info.warnings[0].startswith("SURVIVORS ONLY: 3000 of 3000")
 
 
 def test_prices_know_the_future_is_said(panel: Panel) -> None:
