@@ -26,6 +26,7 @@ from alpha_pipeline.expression import (
 )
 from alpha_pipeline.validate.bench import Bench
 from alpha_pipeline.validate.pool import Nearest
+from alpha_pipeline.validate.price_level import GENERAL_TOLERANCE
 from alpha_pipeline.validate.verdict import Candidate, Thresholds
 
 
@@ -192,7 +193,9 @@ def _exportable(candidate: Candidate, profile: str) -> Finding:
     if candidate.price_level.days == 0:
         return Finding(False, None, tolerance, "PRICE_LEVEL: no book to test")
     if candidate.price_level.result == "FAIL":
-        return Finding(False, moved, tolerance, "PRICE_LEVEL: depends on the level of back-adjusted prices")
+        rounding = tolerance == GENERAL_TOLERANCE
+        cause = "rests on how prices round" if rounding else "depends on the level of back-adjusted prices"
+        return Finding(False, moved, tolerance, f"PRICE_LEVEL: {cause}")
     try:
         candidate.export_text = export_text(candidate.node, profile)
     except TypeProblem as error:

@@ -301,3 +301,11 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "alphas.csv").write_bytes(b"\xff\xfe")
     with pytest.raises(BadInput, match="UTF-8"):
         read_export(tmp_path / "alphas.csv")
+
+
+def test_the_sample_in_the_repository_reads_back_and_is_labelled() -> None:
+    folder = Path(__file__).resolve().parents[2] / "exports"
+    rows = read_export(folder / "SYNTHETIC-run-0001.json")
+    assert rows
+    assert {row["provenance"]["label"] for row in rows} == {"SYNTHETIC"}
+    assert [row["alpha_id"] for row in read_export(folder / "SYNTHETIC-run-0001.csv")] == [r["alpha_id"] for r in rows]

@@ -50,7 +50,8 @@ def test_the_funnel_is_the_contract() -> None:
         ("sign(close)", "performance", "Sharpe below 1.25"),
         ("returns", "performance", "turnover above 70%"),
         ("ts_max(high, 20) / close", "export", "has no operator `ts_max`"),
-        ("1 / close", "export", "PRICE_LEVEL"),
+        ("1 / close", "export", "PRICE_LEVEL: depends on the level"),
+        ("ts_zscore(0.1 * close / close, 10)", "export", "PRICE_LEVEL: rests on how prices round"),
     ],
 )
 def test_a_fault_is_found_by_its_stage(text: str, stage: str, reason: str, bench: Bench) -> None:
