@@ -56,7 +56,9 @@ def build_parser() -> argparse.ArgumentParser:
         ("validate", "Put expressions through all eight stages; exit 1 if one is rejected."),
     ):
         made = command(name, summary)
-        made.add_argument("expression", nargs=None if name == "evaluate" else "?", help="Fast Expression text")
+        made.add_argument(
+            "expression", type=str.strip, nargs=None if name == "evaluate" else "?", help="Fast Expression text"
+        )
         made.add_argument("--panel", help="panel version (default: the current one)")
         if name == "evaluate":
             made.add_argument("--window", default="search", help="search (default), gate or full")
@@ -77,9 +79,16 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _expression_or_option(argument: str) -> str:
+    """`-ts_delta(close,5)` is an expression; argparse takes what has a blank for no option. Ours are `-h` and `--…`."""
+    negative = argument.startswith("-") and not argument.startswith("--") and argument not in ("-", "-h")
+    return f" {argument}" if negative else argument
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
-    options = build_parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    options = build_parser().parse_args([_expression_or_option(argument) for argument in given])
     try:
         from alpha_pipeline.cli.commands import COMMANDS  # imports the numerical libraries; --help needs none of them
 

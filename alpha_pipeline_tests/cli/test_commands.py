@@ -14,7 +14,7 @@ from alpha_pipeline.cli import display
 from alpha_pipeline_tests.cli.conftest import CANDIDATES, Ran, call
 
 Mined = tuple[Path, Ran]
-REVERSAL = "-ts_delta(close, 5) / close"
+REVERSAL = "-ts_delta(close,5)/close"  # begins with a minus and has no blank, as people type it
 STAGES = ["syntax", "types", "complexity", "execution", "finite", "correlation", "performance", "export"]
 METRICS = ["sharpe", "turnover", "fitness", "returns", "drawdown", "margin", "long_count", "short_count"]
 EXPORT_COLUMNS = (
