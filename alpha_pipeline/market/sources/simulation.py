@@ -24,6 +24,8 @@ from alpha_pipeline.market.sources.plants import DEFAULT_PLANTS, LONGEST_WINDOW,
 Matrix = NDArray[np.float64]
 Vector = NDArray[np.float64]
 
+DEFAULT_START = date(2018, 1, 1)
+FIRST_PRICE = 40.0  # USD, of every name before its quotes are moved to levels of their own
 BURN_IN = 120  # days simulated before the first one kept: variances settle, plants have their windows
 SECTORS, INDUSTRIES, SUBINDUSTRIES = 10, 3, 2  # industries per sector, subindustries per industry
 STYLES = 3
@@ -72,80 +74,26 @@ def simulate(
     instruments: int = 500,
     days: int = 1260,
     plants: Sequence[Plant] = DEFAULT_PLANTS,
-    start: date = date(2018, 1, 1),
+    start: date = DEFAULT_START,
 ) -> Market:
     """Simulate one market. Equal arguments give equal arrays; plants=() is the null market without any alpha."""
     rng = np.random.default_rng(seed)
     total, n = BURN_IN + days, instruments
     subindustry = np.sort(np.arange(n) % (SECTORS * INDUSTRIES * SUBINDUSTRIES))
     sector = subindustry // (INDUSTRIES * SUBINDUSTRIES)
-    listed = _listing_days(rng, total, n)
-    size = np.exp(rng.normal(21.5, 1.2, n))  # capitalization at the start, USD
-    stale_name = size <= np.quantile(size, STALE_NAMES)
+    draws = _draw(rng, total, sector)
+    kept, alpha, delisted_on = _live(draws, plants, sector)
 
-    factors = _factor_returns(rng, total)
-    beta = rng.normal(1.0, 0.3, n)
-    styles = rng.normal(0.0, 1.0, (STYLES, n))
-    sigma = IDIOSYNCRATIC_VOLATILITY * np.exp(rng.normal(0.0, VOLATILITY_SPREAD, n))
-    common = factors.market[:, None] * beta + factors.sector[:, sector] + factors.style @ styles
-    shocks = _student(rng, (total, n))
-    overnight_noise = rng.normal(0.0, 0.25, (total, n))
-    range_noise = np.abs(rng.normal(0.0, 0.7, (2, total, n)))
-    vwap_mix = rng.uniform(0.0, 1.0, (total, n))
-    volume_noise = rng.normal(0.0, 0.25, (total, n))
-    volume_level = np.log(size * rng.uniform(0.002, 0.008, n) / 40.0)  # turns over 0.2-0.8 % a day at 40 USD
-    hazard = rng.uniform(0.0, 1.0, (total, n))
-    crash = rng.uniform(0.0, 1.0, n) < 0.5
-    suspended = _suspensions(rng, total, n)
-
-    kept = {name: np.empty((total, n)) for name in ("open", "high", "low", "close", "vwap", "volume", "returns")}
-    alpha = np.zeros((total, n))
-    variance, square = np.ones(n), np.ones(n)
-    close, peak, volume_state = np.full(n, 40.0), np.full(n, 40.0), np.zeros(n)
-    alive = np.ones(n, bool)
-    delisted_on = np.full(n, total)
-    base, news, memory = IDIOSYNCRATIC_GARCH
-    for day in range(total):
-        variance = np.clip(base + news * square + memory * variance, *VARIANCE_RANGE)
-        today = sigma * np.sqrt(variance)
-        if day > LONGEST_WINDOW and plants:
-            past = slice(day - LONGEST_WINDOW, day)
-            history = History(**{name: kept[name][past] for name in PLANT_INPUTS}, sector=sector)
-            trading = listed[day - LONGEST_WINDOW] & alive
-            alpha[day] = _planted(plants, history, trading) * today
-        returns = common[day] + today * shocks[day] + alpha[day]
-        # Leaving: rare, likelier after a drawdown; half of those who leave lose 30 % on their last day.
-        leaving = alive & listed[day] & (day >= BURN_IN) & (hazard[day] < _leaving_chance(close / peak))
-        returns[leaving & crash] = -0.3
-        delisted_on[leaving] = day + 1
-        alive &= ~leaving
-        returns = np.clip(returns, *RETURN_RANGE)
-        returns[suspended[day]] = 0.0
-        square = np.clip(shocks[day] ** 2 * variance, 0.0, 50.0)
-        step = np.log1p(returns)
-        opened = close * np.exp(0.35 * step + overnight_noise[day] * today)
-        close = close * np.exp(step)
-        peak = np.maximum(peak, close)
-        top, bottom = np.maximum(opened, close), np.minimum(opened, close)
-        high, low = top * np.exp(today * range_noise[0, day]), bottom * np.exp(-today * range_noise[1, day])
-        mix = vwap_mix[day]
-        volume_state = 0.8 * volume_state + volume_noise[day]
-        surprise = 0.35 * np.minimum(np.abs(returns) / sigma, 6.0)
-        kept["open"][day], kept["high"][day], kept["low"][day], kept["close"][day] = opened, high, low, close
-        kept["vwap"][day] = mix * (high + low) / 2 + (1 - mix) * (opened + close) / 2
-        kept["volume"][day] = np.exp(volume_level + volume_state + factors.volume[day] + surprise)
-        kept["returns"][day] = returns
-
-    listed &= np.arange(total)[:, None] < delisted_on
-    absent = suspended | (rng.uniform(0.0, 1.0, (total, n)) < MISSING_DAY)
+    listed = draws.listed & (np.arange(total)[:, None] < delisted_on)
+    absent = draws.suspended | (rng.uniform(0.0, 1.0, (total, n)) < MISSING_DAY)
+    stale_name = draws.size <= np.quantile(draws.size, STALE_NAMES)
     idle = stale_name & (rng.uniform(0.0, 1.0, (total, n)) < STALE_DAY)
-    fields = _as_quoted(rng, kept, size / 40.0, idle)
+    fields = _as_quoted(rng, kept, draws.size / FIRST_PRICE, idle)
     bars = listed & ~absent
     after = slice(BURN_IN, total)
-    names = _names(n)
     return Market(
         dates=np.busday_offset(np.datetime64(start, "D"), np.arange(days), roll="forward"),
-        instruments=names,
+        instruments=_names(n),
         fields={name: np.where(bars[after], values[after], np.nan) for name, values in fields.items()},
         alpha=alpha[after],
         returns=kept["returns"][after],
@@ -154,6 +102,103 @@ def simulate(
         industry=np.array([f"Industry {code // SUBINDUSTRIES:02d}" for code in subindustry]),
         subindustry=np.array([f"Subindustry {code:02d}" for code in subindustry]),
     )
+
+
+@dataclass(frozen=True)
+class _Draws:
+    """What chance decides before the first day: [T, N], or [N] where a name keeps it for life."""
+
+    listed: NDArray[np.bool_]  # from the listing day on
+    size: Vector  # capitalization at the start, USD
+    common: Matrix  # return from market, sector and styles
+    sigma: Vector  # idiosyncratic volatility a day, long-run
+    shocks: Matrix  # of unit variance
+    overnight: Matrix  # of the day's volatility
+    ranges: NDArray[np.float64]  # [2, T, N], of the day's volatility: above the higher, below the lower of open, close
+    vwap_mix: Matrix  # 0..1 from open and close to high and low
+    volume_noise: Matrix
+    volume_level: Vector  # logarithm
+    volume_common: Vector  # [T], common part of log volume
+    hazard: Matrix  # uniform; below the chance of leaving, a name leaves
+    crash: NDArray[np.bool_]  # [N], falls on its last day
+    suspended: NDArray[np.bool_]
+
+
+def _draw(rng: np.random.Generator, total: int, sector: NDArray[np.int64]) -> _Draws:
+    """The draws of one market. Their order is part of what a seed means: a new one goes to the end."""
+    n = len(sector)
+    listed = _listing_days(rng, total, n)
+    size = np.exp(rng.normal(21.5, 1.2, n))
+    factors = _factor_returns(rng, total)
+    beta = rng.normal(1.0, 0.3, n)
+    styles = rng.normal(0.0, 1.0, (STYLES, n))
+    return _Draws(
+        listed=listed,
+        size=size,
+        sigma=IDIOSYNCRATIC_VOLATILITY * np.exp(rng.normal(0.0, VOLATILITY_SPREAD, n)),
+        common=factors.market[:, None] * beta + factors.sector[:, sector] + factors.style @ styles,
+        shocks=_student(rng, (total, n)),
+        overnight=rng.normal(0.0, 0.25, (total, n)),
+        ranges=np.abs(rng.normal(0.0, 0.7, (2, total, n))),
+        vwap_mix=rng.uniform(0.0, 1.0, (total, n)),
+        volume_noise=rng.normal(0.0, 0.25, (total, n)),
+        volume_level=np.log(size * rng.uniform(0.002, 0.008, n) / FIRST_PRICE),  # turns over 0.2-0.8 % a day at first
+        volume_common=factors.volume,
+        hazard=rng.uniform(0.0, 1.0, (total, n)),
+        crash=rng.uniform(0.0, 1.0, n) < 0.5,
+        suspended=_suspensions(rng, total, n),
+    )
+
+
+def _live(
+    draws: _Draws, plants: Sequence[Plant], sector: NDArray[np.int64]
+) -> tuple[dict[str, Matrix], Matrix, NDArray[np.int64]]:
+    """Day by day: total-return prices, volume and returns by name, the planted alpha, and who is gone from which day.
+
+    Returns:
+        Fields [T, N], alpha [T, N], first day after the delisting [N] (T where there is none).
+    """
+    total, n = draws.shocks.shape
+    kept = {name: np.empty((total, n)) for name in ("open", "high", "low", "close", "vwap", "volume", "returns")}
+    alpha = np.zeros((total, n))
+    variance, square = np.ones(n), np.ones(n)
+    close, peak, volume_state = np.full(n, FIRST_PRICE), np.full(n, FIRST_PRICE), np.zeros(n)
+    alive = np.ones(n, bool)
+    delisted_on = np.full(n, total)
+    base, news, memory = IDIOSYNCRATIC_GARCH
+    for day in range(total):
+        variance = np.clip(base + news * square + memory * variance, *VARIANCE_RANGE)
+        today = draws.sigma * np.sqrt(variance)
+        if day > LONGEST_WINDOW and plants:
+            past = slice(day - LONGEST_WINDOW, day)
+            history = History(**{name: kept[name][past] for name in PLANT_INPUTS}, sector=sector)
+            trading = draws.listed[day - LONGEST_WINDOW] & alive
+            alpha[day] = _planted(plants, history, trading) * today
+        returns = draws.common[day] + today * draws.shocks[day] + alpha[day]
+        # Leaving: rare, likelier after a drawdown; half of those who leave lose 30 % on their last day.
+        may_leave = alive & draws.listed[day] & (day >= BURN_IN)
+        leaving = may_leave & (draws.hazard[day] < _leaving_chance(close / peak))
+        returns[leaving & draws.crash] = -0.3
+        delisted_on[leaving] = day + 1
+        alive &= ~leaving
+        returns = np.clip(returns, *RETURN_RANGE)
+        returns[draws.suspended[day]] = 0.0
+        square = np.clip(draws.shocks[day] ** 2 * variance, 0.0, 50.0)
+        step = np.log1p(returns)
+        opened = close * np.exp(0.35 * step + draws.overnight[day] * today)
+        close = close * np.exp(step)
+        peak = np.maximum(peak, close)
+        above, below = draws.ranges[:, day]
+        high = np.maximum(opened, close) * np.exp(today * above)
+        low = np.minimum(opened, close) * np.exp(-today * below)
+        mix = draws.vwap_mix[day]
+        volume_state = 0.8 * volume_state + draws.volume_noise[day]
+        surprise = 0.35 * np.minimum(np.abs(returns) / draws.sigma, 6.0)
+        kept["open"][day], kept["high"][day], kept["low"][day], kept["close"][day] = opened, high, low, close
+        kept["vwap"][day] = mix * (high + low) / 2 + (1 - mix) * (opened + close) / 2
+        kept["volume"][day] = np.exp(draws.volume_level + volume_state + draws.volume_common[day] + surprise)
+        kept["returns"][day] = returns
+    return kept, alpha, delisted_on
 
 
 @dataclass(frozen=True)
@@ -229,7 +274,7 @@ def _as_quoted(
 ) -> dict[str, Matrix]:
     """Total-return prices turned into quotes: dividends and splits put in, idle days made stale.
 
-    `shares` is the number outstanding at 40 USD a share; quotes start at various levels around that price.
+    `shares` is the number outstanding at `FIRST_PRICE`; quotes start at various levels around that price.
     """
     total, n = kept["close"].shape
     unit = np.exp(rng.normal(0.0, 0.7, n))  # price level: first quotes between about 10 and 160 USD

@@ -13,7 +13,7 @@ import polars as pl
 from alpha_pipeline.errors import BadInput
 from alpha_pipeline.market.sources.base import SourceInfo
 from alpha_pipeline.market.sources.plants import DEFAULT_PLANTS, Plant
-from alpha_pipeline.market.sources.simulation import Market, simulate
+from alpha_pipeline.market.sources.simulation import DEFAULT_START, Market, simulate
 
 SMALLEST = (20, 130)  # instruments, days
 
@@ -34,7 +34,7 @@ class SyntheticSource:
         instruments: int = 500,
         days: int = 1260,
         plants: Sequence[Plant] = DEFAULT_PLANTS,
-        start: date = date(2018, 1, 1),
+        start: date = DEFAULT_START,
     ) -> None:
         if seed < 0:
             raise BadInput(f"the seed {seed} is negative", "seed", "use 0 or more")
@@ -94,7 +94,6 @@ class SyntheticSource:
             return "-null"
         told = "\n".join(f"{plant.expression} {plant.sharpe!r}" for plant in self.plants)
         default = "\n".join(f"{plant.expression} {plant.sharpe!r}" for plant in DEFAULT_PLANTS)
-        default_start = self.start == date(2018, 1, 1)
-        if told == default and default_start:
+        if told == default and self.start == DEFAULT_START:
             return ""
         return "-" + hashlib.sha256(f"{told} {self.start}".encode()).hexdigest()[:6]
