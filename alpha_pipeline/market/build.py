@@ -93,56 +93,23 @@ def build_panel(
     """
     cleaning, membership = cleaning or CleaningSettings(), membership or UniverseSettings()
     top = universe_size(universe)
-    present = raw.collect_schema().names()
-    optional = [name for name in OPTIONAL if name in present]
-    values = [pl.col(name).cast(pl.Float64, strict=False) for name in (*COLUMNS[2:], *optional)]
-    raw = raw.select("date", "instrument", *values)
-    by_instrument, by_date = pl.collect_all(
-        [
-            raw.group_by("instrument").agg(bars=pl.len()),
-            raw.filter(pl.col("date").is_not_null()).group_by("date").agg(bars=pl.len()),
-        ],
-        engine="streaming",
-    )
-    if by_date.is_empty():
-        raise BadInput("there are no rows", info.market_id, "check the file, and the dates asked for")
-    calendar = trading_days(by_date, cleaning)
-
-    bars = _Bars(calendar=calendar, optional=tuple(optional), volume_unadjusted=info.volume_unadjusted)
-    for part in _batches(raw, by_instrument, memory):
-        bars.add(part, cleaning)
-    if not bars.rows:
-        raise BadInput("no row survives cleaning", info.market_id, "look at the quarantine's rules and at the file")
-
+    bars, by_instrument = _cleaned(raw, info, cleaning, memory)
     symbols = np.concatenate(bars.symbols)
-    pieces = bars.pieces
     traded = bars.matrix("traded", np.concatenate(bars.symbol_of), len(symbols))
-    by_symbol = members(traded, calendar, top, membership)
+    member_by_symbol = members(traded, bars.calendar, top, membership)
     del traded
     labels, missing_groups = _labels(groups, symbols)
-    names = np.array([piece_name(str(symbols[symbol]), piece) for symbol, piece in pieces])
-    symbol_of_piece = np.array([symbol for symbol, _ in pieces])
-    keys = [names, *(labels[level][symbol_of_piece] for level in reversed(labels))]
-    order = np.lexsort(keys)
-    place = np.empty(len(order), np.int64)
-    place[order] = np.arange(len(order))
-    column = place[np.concatenate(bars.piece_of)]
-    row = np.concatenate(bars.rows)
+    names, symbol_of_column, column_of_piece = _columns(bars, symbols, labels)
 
-    member = by_symbol[:, symbol_of_piece[order]]
-    first, last = _lives(row, column, len(order))
-    days = np.arange(len(calendar))[:, None]
+    column, row = column_of_piece[np.concatenate(bars.piece_of)], np.concatenate(bars.rows)
+    first, last = _lives(row, column, len(names))
+    days = np.arange(len(bars.calendar))[:, None]
+    member = member_by_symbol[:, symbol_of_column]
     member &= (days >= first) & (days <= last)
-    fields = {name: bars.matrix(name, column, len(order)) for name in bars.field_names}
-    report = bars.report(
-        by_instrument=by_instrument,
-        columns=len(order),
-        missing_bars=int((last - first + 1).sum() - len(row)),
-        warnings=missing_groups,
-    )
+    fields = {name: bars.matrix(name, column, len(names)) for name in bars.field_names}
     panel = Panel.assemble(
-        calendar,
-        names[order],
+        bars.calendar,
+        names,
         fields,
         PanelInfo(
             market_id=info.market_id,
@@ -152,12 +119,18 @@ def build_panel(
             universe=f"TOP{top}",
             adjusted_as_of=info.adjusted_as_of,
             survivors_only=info.survivors_only,
-            vwap="given" if "vwap" in optional else "(high+low+close)/3",
+            vwap="given" if "vwap" in bars.optional else "(high+low+close)/3",
             warnings=(*info.warnings, *missing_groups),
             settings={"cleaning": dataclasses.asdict(cleaning), "universe": dataclasses.asdict(membership)},
         ),
         member=member,
-        groups={level: _codes(values[symbol_of_piece[order]]) for level, values in labels.items()},
+        groups={level: _codes(values[symbol_of_column]) for level, values in labels.items()},
+    )
+    report = bars.report(
+        by_instrument=by_instrument,
+        columns=len(names),
+        missing_bars=int((last - first + 1).sum() - len(row)),
+        warnings=missing_groups,
     )
     quarantine = pl.concat(bars.quarantine).sort("instrument", "date", maintain_order=True)
     return Built(panel, quarantine, report)
@@ -249,6 +222,32 @@ class _Bars:
         )
 
 
+def _cleaned(
+    raw: pl.LazyFrame, info: SourceInfo, settings: CleaningSettings, memory: int
+) -> tuple[_Bars, pl.DataFrame]:
+    """All bars that stay, and the number of raw ones per instrument (instrument, bars)."""
+    present = raw.collect_schema().names()
+    optional = [name for name in OPTIONAL if name in present]
+    values = [pl.col(name).cast(pl.Float64, strict=False) for name in (*COLUMNS[2:], *optional)]
+    raw = raw.select("date", "instrument", *values)
+    by_instrument, by_date = pl.collect_all(
+        [
+            raw.group_by("instrument").agg(bars=pl.len()),
+            raw.filter(pl.col("date").is_not_null()).group_by("date").agg(bars=pl.len()),
+        ],
+        engine="streaming",
+    )
+    if by_date.is_empty():
+        raise BadInput("there are no rows", info.market_id, "check the file, and the dates asked for")
+    calendar = trading_days(by_date, settings)
+    bars = _Bars(calendar=calendar, optional=tuple(optional), volume_unadjusted=info.volume_unadjusted)
+    for part in _batches(raw, by_instrument, memory):
+        bars.add(part, settings)
+    if not bars.rows:
+        raise BadInput("no row survives cleaning", info.market_id, "look at the quarantine's rules and at the file")
+    return bars, by_instrument
+
+
 def _batches(raw: pl.LazyFrame, by_instrument: pl.DataFrame, memory: int) -> Iterator[pl.DataFrame]:
     """`raw` in ranges of instrument names, whole histories each, so that cleaning one fits a third of `memory`."""
     limit = int(np.clip(memory / 3 / BYTES_PER_ROW, *BATCH_ROWS))
@@ -272,6 +271,18 @@ def _batches(raw: pl.LazyFrame, by_instrument: pl.DataFrame, memory: int) -> Ite
         begin = end
 
 
+def _columns(
+    bars: _Bars, symbols: NDArray[np.str_], labels: dict[str, NDArray[np.str_]]
+) -> tuple[NDArray[np.str_], NDArray[np.int64], NDArray[np.int64]]:
+    """The panel's columns, one per piece, sorted by group and name: names, symbol of each, and column of each piece."""
+    names = np.array([piece_name(str(symbols[symbol]), piece) for symbol, piece in bars.pieces])
+    symbol_of_piece = np.array([symbol for symbol, _ in bars.pieces])
+    order = np.lexsort([names, *(labels[level][symbol_of_piece] for level in reversed(labels))])
+    column_of_piece = np.empty(len(order), np.int64)
+    column_of_piece[order] = np.arange(len(order))
+    return names[order], symbol_of_piece[order], column_of_piece
+
+
 def _lives(
     row: NDArray[np.int32], column: NDArray[np.int64], columns: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -289,6 +300,8 @@ def _labels(
     if groups is None:
         return {}, ()
     given = [level for level in LEVELS if level in groups.columns]
+    if not given:
+        return {}, ()
     wanted = pl.DataFrame({"instrument": symbols.tolist()}, schema={"instrument": pl.String})
     joined = wanted.join(groups.unique("instrument", keep="first"), on="instrument", how="left", maintain_order="left")
     labels: dict[str, NDArray[np.str_]] = {}
@@ -297,8 +310,6 @@ def _labels(
         own = joined[level].cast(pl.String).str.strip_chars().replace("", None).fill_null(UNKNOWN).to_numpy()
         path = own if level == given[0] else path + "/" + own
         labels[level] = path.astype(np.str_)
-    if not given:
-        return {}, ()
     unknown = int((labels[given[0]] == UNKNOWN).sum())
     text = f"{unknown} of {len(symbols)} instruments have no {given[0]}: they form a group of their own."
     return labels, (text,) if unknown else ()
