@@ -17,8 +17,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from alpha_pipeline.errors import BadInput
+from alpha_pipeline.market.sources.base import PRICES
 
-PRICES = ("open", "high", "low", "close")
 QUARANTINE_VALUES = (*PRICES, "adj_close", "volume")
 
 RULES: Mapping[str, str] = {
@@ -199,7 +199,7 @@ def _duplicates(frame: pl.DataFrame) -> pl.Series:
 class _History:
     """Sorted bars of several instruments as arrays [rows]; `code` changes where the instrument does."""
 
-    code: NDArray[Any]
+    code: NDArray[np.uint32]
     row: NDArray[np.int32]
     close: NDArray[np.float64]
     adjusted: NDArray[np.float64]

@@ -32,11 +32,7 @@ def make(rows: int = 30, columns: int = 6, seed: int = 0) -> Panel:
     member = np.ones((rows, columns), bool)
     member[:10, 2] = False
     fields = {"open": close, "high": close * 1.01, "low": close * 0.99, "close": close, "vwap": close}
-    dates = (
-        np.arange("2020-01-01", rows, dtype="datetime64[D]")
-        if rows < 0
-        else np.datetime64("2020-01-01") + np.arange(rows)
-    )
+    dates = np.datetime64("2020-01-01") + np.arange(rows)
     codes = {"sector": np.array([0, 0, 1, 1, 1, 2][:columns], np.int32)}
     return Panel.assemble(
         dates, list("abcdef")[:columns], {**fields, "volume": close * 100}, INFO, member=member, groups=codes

@@ -205,8 +205,8 @@ def test_the_null_market_shows_no_signal() -> None:
     assert np.abs(sharpes).max() < 2.0  # five years: standard error 0.46
 
 
-def test_plants_do_not_see_their_own_day() -> None:
-    """The same draws with another plant differ from the first day on that the plant could know."""
+def test_plants_move_returns_by_their_alpha_and_nothing_else() -> None:
+    """The same draws without and with a plant: what chance decides does not depend on the plants."""
     plain = simulate(2, instruments=60, days=140, plants=())
     planted = simulate(2, instruments=60, days=140, plants=DEFAULT_PLANTS[:1])
     difference = planted.returns - plain.returns

@@ -8,8 +8,8 @@ from typing import Protocol
 
 import polars as pl
 
-REQUIRED = ("open", "high", "low", "close")
-COLUMNS = ("date", "instrument", *REQUIRED, "adj_close", "volume")
+PRICES = ("open", "high", "low", "close")
+COLUMNS = ("date", "instrument", *PRICES, "adj_close", "volume")
 OPTIONAL = ("vwap", "cap")
 LEVELS = ("sector", "industry", "subindustry")
 

@@ -14,7 +14,7 @@ from typing import Any
 import polars as pl
 
 from alpha_pipeline.errors import BadInput
-from alpha_pipeline.market.sources.base import COLUMNS, OPTIONAL, REQUIRED, SourceInfo
+from alpha_pipeline.market.sources.base import COLUMNS, OPTIONAL, PRICES, SourceInfo
 from alpha_pipeline.market.sources.groups import read_groups
 from alpha_pipeline.market.sources.layout import (
     DATE_FORMATS,
@@ -30,6 +30,7 @@ from alpha_pipeline.market.sources.layout import (
 
 FEWEST_ENDINGS = 0.01  # share of instruments a year; with fewer a set holds survivors (US listings end at 4 % and more)
 LAST_WEEK = timedelta(days=7)
+FILE = "__file__"  # column of a scan: the file a row comes from
 MOSTLY_TEXT = 0.01  # share of unreadable values above which a column is no column of numbers
 
 
@@ -37,7 +38,6 @@ MOSTLY_TEXT = 0.01  # share of unreadable values above which a column is no colu
 class _Survey:
     """What one pass over the file tells."""
 
-    rows: int
     first: date
     last: date
     instruments: int
@@ -152,7 +152,7 @@ class FilesSource:
             names = header(path)
             found = columns_of(names, path)
             missing = missing_columns(found)
-            prices = [name for name in REQUIRED if name in found]
+            prices = [name for name in PRICES if name in found]
             if not missing:
                 files.append((path, found))
             elif self.path.is_file() or prices:
@@ -175,20 +175,21 @@ class FilesSource:
         return pl.concat(frames, how="diagonal_relaxed") if len(frames) > 1 else frames[0]
 
     def _scan_alike(self, kind: str, found: dict[str, str], paths: Sequence[Path]) -> pl.LazyFrame:
-        source_of_name = "__file__"
+        """Files of one header as date, instrument, our number columns, and FILE.
+
+        A number column read from text brings `?name`, whether the text is no number, and `!name`, the text itself.
+        """
         if kind == ".parquet":
-            raw = pl.scan_parquet(list(paths), include_file_paths=source_of_name)
+            raw = pl.scan_parquet(list(paths), include_file_paths=FILE)
         else:
-            raw = pl.scan_csv(
-                list(paths), infer_schema=False, include_file_paths=source_of_name, null_values=MISSING_TEXT
-            )
+            raw = pl.scan_csv(list(paths), infer_schema=False, include_file_paths=FILE, null_values=MISSING_TEXT)
         schema = raw.collect_schema()
         form = self._date_format(raw, found["date"], schema[found["date"]], paths)
         names = {str(path): ticker(path) for path in paths}
         if "instrument" in found:
             instrument = pl.col(found["instrument"]).cast(pl.String).str.strip_chars()
         else:
-            instrument = pl.col(source_of_name).replace_strict(names, return_dtype=pl.String)
+            instrument = pl.col(FILE).replace_strict(names, return_dtype=pl.String)
         numbers = {ours: theirs for ours, theirs in found.items() if ours not in ("date", "instrument")}
         values = []
         for ours, theirs in numbers.items():
@@ -205,7 +206,7 @@ class FilesSource:
                 )
                 values.append(column.alias(f"!{ours}"))
         when = as_date(found["date"], schema[found["date"]], form)
-        frame = raw.select(when.alias("date"), instrument.alias("instrument"), *values, pl.col(source_of_name))
+        frame = raw.select(when.alias("date"), instrument.alias("instrument"), *values, pl.col(FILE))
         if "adj_close" not in found:
             frame = frame.with_columns(adj_close=pl.col("close"))
         return frame
@@ -221,8 +222,8 @@ class FilesSource:
         )
         best = min(DATE_FORMATS, key=lambda form: failures[form][0])
         if failures[best][0]:
-            bad = raw.filter(as_date(name, dtype, best).is_null()).select(name, "__file__").head(1).collect()
-            value, where = bad[name][0], bad["__file__"][0]
+            bad = raw.filter(as_date(name, dtype, best).is_null()).select(name, FILE).head(1).collect()
+            value, where = bad[name][0], bad[FILE][0]
             count = failures[best][0]
             raise BadInput(f"{count} dates cannot be read, the first is {value!r}", where, "write them like 2021-12-31")
         return best
@@ -245,8 +246,8 @@ class FilesSource:
         for name in doubtful:
             bad = int(seen[f"?{name}"].sum())
             if bad > MOSTLY_TEXT * rows:
-                example = self._frame.filter(pl.col(f"?{name}")).select(f"!{name}", "__file__").head(1).collect()
-                value, where = example[f"!{name}"][0], example["__file__"][0]
+                example = self._frame.filter(pl.col(f"?{name}")).select(f"!{name}", FILE).head(1).collect()
+                value, where = example[f"!{name}"][0], example[FILE][0]
                 raise BadInput(
                     f"{bad} of {rows} values of {name} are no numbers, the first is {value!r}",
                     where,
@@ -262,7 +263,6 @@ class FilesSource:
         if not (isinstance(first, date) and isinstance(last, date)):  # every date was read, so one exists
             raise TypeError(f"dates were read as {type(first)} and {type(last)}")
         return _Survey(
-            rows=rows,
             first=first,
             last=last,
             instruments=seen["instrument"].drop_nulls().len(),

@@ -11,7 +11,7 @@ from pathlib import Path
 import polars as pl
 
 from alpha_pipeline.errors import BadInput
-from alpha_pipeline.market.sources.base import REQUIRED
+from alpha_pipeline.market.sources.base import PRICES
 
 # Ours → accepted spellings, the most telling one first: where a file has both `symbol` and `name`, `symbol` counts.
 ALIASES: dict[str, tuple[str, ...]] = {
@@ -26,7 +26,7 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "vwap": ("vwap",),
     "cap": ("cap", "market_cap", "marketcap"),
 }
-NEEDED = ("date", *REQUIRED, "volume")
+NEEDED = ("date", *PRICES, "volume")
 MISSING_TEXT = ["", "null", "NULL", "NaN", "nan", "NA", "N/A", "None", "-"]
 DATE_FORMATS = ("%Y-%m-%d", "%Y/%m/%d", "%Y%m%d", "%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y")
 EXTENSIONS = (".parquet", ".csv", ".csv.gz")

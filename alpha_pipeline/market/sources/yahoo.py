@@ -97,18 +97,16 @@ class YahooSource:
                 actions=False,
                 keepna=True,  # holes go to quarantine, not away
             )
-        except YFRateLimitError as error:
-            raise BadInput("Yahoo refuses: too many requests", where, "wait some minutes, or ask for fewer") from error
         except YFException as error:
+            if isinstance(error, YFRateLimitError):
+                raise _too_many(where) from error
             raise BadInput(f"Yahoo has no prices ({error})", where, "check the ticker and the dates") from error
         except Exception as error:  # yfinance hands on whatever its HTTP backend or JSON reader raises
             kind, status = type(error).__name__, getattr(getattr(error, "response", None), "status_code", None)
             if status == 404:
                 raise BadInput("Yahoo knows no such ticker", where, "check the ticker") from error
             if status == 429:
-                raise BadInput(
-                    "Yahoo refuses: too many requests", where, "wait some minutes, or ask for fewer"
-                ) from error
+                raise _too_many(where) from error
             raise BadInput(
                 f"the download failed ({kind}: {error})", where, "check the network and try again"
             ) from error
@@ -121,6 +119,10 @@ class YahooSource:
                 **{ours: pl.Series(table[theirs].to_numpy(dtype="float64")) for theirs, ours in COLUMNS.items()},
             }
         )
+
+
+def _too_many(where: str) -> BadInput:
+    return BadInput("Yahoo refuses: too many requests", where, "wait some minutes, or ask for fewer")
 
 
 @contextmanager
