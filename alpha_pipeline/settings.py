@@ -23,7 +23,7 @@ from alpha_pipeline.generate import GENERATORS
 from alpha_pipeline.market.cleaning import CleaningSettings
 from alpha_pipeline.market.panel import Panel
 from alpha_pipeline.market.universe import UniverseSettings, universe_size
-from alpha_pipeline.validate import Thresholds
+from alpha_pipeline.thresholds import Thresholds
 
 _UNITS = {"": 1, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30, "KB": 10**3, "MB": 10**6, "GB": 10**9}
 

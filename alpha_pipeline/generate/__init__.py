@@ -15,13 +15,15 @@ from alpha_pipeline.generate.base import FloatArray, Generator, Round, Scored, S
 from alpha_pipeline.generate.genetic import GeneticSearch, GeneticSettings
 from alpha_pipeline.generate.grammar import Grammar
 from alpha_pipeline.generate.random_search import RandomSearch
-from alpha_pipeline.generate.reward import Thresholds
+from alpha_pipeline.thresholds import Thresholds
 
-GENERATORS: MappingProxyType[str, Callable[[Grammar, int, FloatArray | None], Generator]] = MappingProxyType(
-    {
-        "random": lambda grammar, seed, pool: RandomSearch(grammar, seed),
-        "genetic": lambda grammar, seed, pool: GeneticSearch(grammar, seed, pool=pool),
-    }
+GENERATORS: MappingProxyType[str, Callable[[Grammar, int, Thresholds | None, FloatArray | None], Generator]] = (
+    MappingProxyType(
+        {
+            "random": lambda grammar, seed, limits, pool: RandomSearch(grammar, seed, limits),
+            "genetic": lambda grammar, seed, limits, pool: GeneticSearch(grammar, seed, limits=limits, pool=pool),
+        }
+    )
 )
 
 
@@ -32,6 +34,7 @@ def make_generator(
     profile: str = "user",
     settings: SearchSettings | None = None,
     pool: FloatArray | None = None,
+    limits: Thresholds | None = None,
 ) -> Generator:
     """A generator by name.
 
@@ -42,6 +45,7 @@ def make_generator(
         profile: the account whose operators may be used.
         settings: bounds of the search, the budget among them.
         pool: daily profit of alphas accepted before on the search days, [k, days], for generators that avoid them.
+        limits: what counts as exportable; the stages judge by the same.
 
     Raises:
         BadInput: unknown name or profile, a negative seed, or fields that nothing can be made of.
@@ -50,7 +54,7 @@ def make_generator(
         raise BadInput(f"unknown generator {name!r}", "--generator", f"use one of {', '.join(GENERATORS)}")
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise BadInput(f"seed is {seed!r}", "--seed", "use a whole number from 0")
-    return GENERATORS[name](Grammar(fields, profile, settings), seed, pool)
+    return GENERATORS[name](Grammar(fields, profile, settings), seed, limits, pool)
 
 
 __all__ = [

@@ -8,7 +8,7 @@ out, so that no parent counts twice.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -17,13 +17,13 @@ from alpha_pipeline.expression import Node, canonical, operator_count
 from alpha_pipeline.generate.base import FloatArray, Scored, SearchSettings
 from alpha_pipeline.generate.grammar import negated
 from alpha_pipeline.generate.reward import (
-    Thresholds,
     correlations,
     is_degenerate,
     profile_reward,
     rewards_by_rank,
     sharpe_standard_error,
 )
+from alpha_pipeline.thresholds import Thresholds
 
 BEHAVIOUR_DUPLICATE = 0.99
 
@@ -40,11 +40,6 @@ class Individual:
     base: float  # reward without the correlation term
     order: int  # when it was told; breaks ties
     proposed: bool  # this orientation was itself a proposal
-
-    def meets(self, limits: Thresholds) -> bool:
-        """Whether Sharpe, fitness and turnover meet the limits."""
-        turnover_fits = limits.lowest_turnover <= self.turnover <= limits.highest_turnover
-        return self.sharpe >= limits.sharpe and self.fitness >= limits.fitness and turnover_fits
 
 
 class Archive:
@@ -74,7 +69,7 @@ class Archive:
         new: dict[Node, Individual] = {}
         for result in results:
             self._told += 1
-            if not is_degenerate(result):
+            if not is_degenerate(result, self.limits):
                 individual = self._oriented(result)
                 if individual.proposed or individual.node not in new:  # evaluated beats mirrored
                     new[individual.node] = individual
@@ -100,16 +95,15 @@ class Archive:
         """Note which mirrored individuals are being proposed, lest they be asked for twice."""
         for position, member in enumerate(self.members):
             if not member.proposed and member.node in nodes:
-                self.members[position] = Individual(**{**member.__dict__, "proposed": True})
+                self.members[position] = replace(member, proposed=True)
 
     def _oriented(self, result: Scored) -> Individual:
         sign = 1.0 if result.sharpe >= 0 else -1.0
         node = result.node if sign > 0 else canonical(negated(result.node))
         pnl = sign * result.pnl
         lower = abs(result.sharpe) - sharpe_standard_error(pnl)
-        base = profile_reward(
-            lower, abs(result.fitness), result.turnover, operator_count(node) / self.settings.most_operators
-        )
+        length = operator_count(node) / self.settings.most_operators
+        base = profile_reward(lower, abs(result.fitness), result.turnover, length, self.limits)
         return Individual(
             node, pnl, abs(result.sharpe), abs(result.fitness), result.turnover, base, self._told, sign > 0
         )
@@ -144,7 +138,11 @@ class Archive:
 
     def _choose_elite(self) -> None:
         limit = self.limits.correlation
-        passing = [i for i, m in enumerate(self.members) if m.meets(self.limits) and self._to_pool[i] <= limit]
+        passing = [
+            i
+            for i, m in enumerate(self.members)
+            if self.limits.met_by(m.sharpe, m.fitness, m.turnover) and self._to_pool[i] <= limit
+        ]
         passing.sort(key=lambda i: (not self.members[i].proposed, -self.members[i].sharpe, self.members[i].order))
         self.elite = []
         for position in passing:

@@ -13,10 +13,11 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
+from alpha_pipeline.backtest.metrics import DAYS_PER_YEAR, LEVERAGE, TURNOVER_FLOOR
 from alpha_pipeline.expression import Call, Node, canonical, depth, operator_count
 from alpha_pipeline.generate.archive import Archive
 from alpha_pipeline.generate.base import FloatArray, SearchSettings
-from alpha_pipeline.generate.reward import DAYS_PER_YEAR, correlation_penalty
+from alpha_pipeline.generate.reward import correlation_penalty, earning_reward
 
 MOST_PAIRED = 120
 """Members that are paired at most; pairs grow with the square."""
@@ -91,13 +92,13 @@ class Blends:
         self._spread = np.sqrt(np.maximum(variance, 1e-18))
         mean = self._mean[a] + self._mean[b]
         sharpe = np.sqrt(DAYS_PER_YEAR) * mean / self._spread
-        returns = 2 * DAYS_PER_YEAR * mean / book
+        returns = LEVERAGE * DAYS_PER_YEAR * mean / book
         each = np.array([member.turnover for member in self._members])
         turnover = np.sqrt(each[a] ** 2 + each[b] ** 2 + 2 * rho * each[a] * each[b]) / book
-        fitness = sharpe * np.sqrt(np.abs(returns) / np.maximum(turnover, 0.125))
+        fitness = sharpe * np.sqrt(np.abs(returns) / np.maximum(turnover, TURNOVER_FLOOR))
         error = np.sqrt((1 + 0.5 * sharpe**2 / DAYS_PER_YEAR) / max(days - 1, 1) * DAYS_PER_YEAR)
-        self._value = 0.5 * np.tanh((sharpe - error) / 2) + 0.25 * np.tanh(fitness / 1.5)
-        fits = (turnover >= limits.lowest_turnover) & (turnover <= limits.highest_turnover)
+        self._value = earning_reward(sharpe - error, fitness)
+        fits = (turnover >= limits.turnover_low) & (turnover <= limits.turnover_high)
         self._meets = (sharpe >= MARGIN * limits.sharpe) & (fitness >= MARGIN * limits.fitness) & fits
         self._limit = limits.correlation
 

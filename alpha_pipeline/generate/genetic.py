@@ -22,7 +22,8 @@ from alpha_pipeline.generate.archive import Archive, Individual
 from alpha_pipeline.generate.base import FloatArray, Round, Scored
 from alpha_pipeline.generate.blend import Blends
 from alpha_pipeline.generate.grammar import Grammar
-from alpha_pipeline.generate.reward import Thresholds, base_rewards, meets
+from alpha_pipeline.generate.reward import base_rewards, meets
+from alpha_pipeline.thresholds import Thresholds
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,6 @@ class GeneticSettings:
             blends live off unrelated material (measured on markets kept apart for tuning: 48, 65, 84 and 72 alphas for
             sizes of 50, 83, 160 and 220 at a budget of 500).
         tournament: contestants per parent.
-        batch: most proposals from one state of knowledge; a longer ask is answered, but learns nothing between.
         blend, crossover, subtree, point, window, hoist, wrap, immigrant: relative rates of the ways to make a child.
     """
 
@@ -119,7 +119,7 @@ class GeneticSearch:
         if not results:
             return
         self.archive.add(results)
-        rewards = base_rewards(results, self.grammar.settings)
+        rewards = base_rewards(results, self.grammar.settings, self.limits)
         self._passing += sum(meets(result, self.limits) for result in results)
         best, mean = float(rewards.max()), float(rewards.mean())
         self.history.append(Round(len(self.history), len(results), best, mean, self._passing))

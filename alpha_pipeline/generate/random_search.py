@@ -9,7 +9,8 @@ import numpy as np
 from alpha_pipeline.expression import Node
 from alpha_pipeline.generate.base import Round, Scored
 from alpha_pipeline.generate.grammar import Grammar
-from alpha_pipeline.generate.reward import Thresholds, base_rewards, meets
+from alpha_pipeline.generate.reward import base_rewards, meets
+from alpha_pipeline.thresholds import Thresholds
 
 TRIES = 200
 """Samples in a row without a new expression after which the space counts as exhausted."""
@@ -20,8 +21,9 @@ class RandomSearch:
 
     name = "random"
 
-    def __init__(self, grammar: Grammar, seed: int) -> None:
+    def __init__(self, grammar: Grammar, seed: int, limits: Thresholds | None = None) -> None:
         self.grammar = grammar
+        self.limits = limits or Thresholds()
         self.history: list[Round] = []
         self._random = np.random.default_rng(seed)
         self._seen: set[Node] = set()
@@ -45,8 +47,8 @@ class RandomSearch:
         """Keeps the history; the search itself does not change."""
         if not results:
             return
-        rewards = base_rewards(results, self.grammar.settings)
-        self._passing += sum(meets(result, Thresholds()) for result in results)
+        rewards = base_rewards(results, self.grammar.settings, self.limits)
+        self._passing += sum(meets(result, self.limits) for result in results)
         self.history.append(
             Round(len(self.history), len(results), float(rewards.max()), float(rewards.mean()), self._passing)
         )

@@ -1,55 +1,40 @@
 """The reward of a proposal, from search-window figures. Pure functions.
 
     R = 0.5 tanh(SR_lcb / 2) + 0.25 tanh(fitness / 1.5)
-        − 0.1 relu(turnover / 0.7 − 1) − 0.1 relu(1 − turnover / 0.01)
+        − 0.1 relu(turnover / highest − 1) − 0.1 relu(1 − turnover / lowest)
         − 0.5 relu((ρ_max − 0.5) / 0.5) − 0.05 operators / most operators
 
 SR_lcb is the Sharpe ratio less its standard error, ρ_max the largest |correlation| of daily profit with better
-expressions. What takes no position, is constant or is mostly missing gets −0.5. The saturating terms keep one lucky
-figure from ruling the search; the error keeps short or fat-tailed histories from looking good.
+expressions, highest and lowest the accepted range of turnover. What takes no position, is constant or is mostly missing
+gets −0.5. The saturating terms keep one lucky figure from ruling the search; the error keeps short or fat-tailed
+histories from looking good.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
+from alpha_pipeline.backtest.metrics import DAYS_PER_YEAR
 from alpha_pipeline.expression import operator_count
 from alpha_pipeline.generate.base import FloatArray, Scored, SearchSettings
+from alpha_pipeline.thresholds import Thresholds
 
 DEGENERATE = -0.5
-DAYS_PER_YEAR = 250
-LOWEST_FINITE_SHARE = 0.95
+STANDARD = Thresholds()
 FEWEST_COMMON_DAYS = 30
 """Days that two profit series must share for a correlation; with fewer it counts as 0."""
 
 
-@dataclass(frozen=True)
-class Thresholds:
-    """What an alpha must reach on the search window to be worth exporting (BRAIN's submission limits)."""
-
-    sharpe: float = 1.25
-    fitness: float = 1.0
-    lowest_turnover: float = 0.01
-    highest_turnover: float = 0.70
-    correlation: float = 0.70
+def meets(result: Scored, limits: Thresholds) -> bool:
+    """Whether Sharpe, fitness, turnover and coverage are good enough."""
+    return not is_degenerate(result, limits) and limits.met_by(result.sharpe, result.fitness, result.turnover)
 
 
-def meets(result: Scored, thresholds: Thresholds) -> bool:
-    """Whether Sharpe, fitness, turnover and coverage meet the thresholds."""
-    return (
-        not is_degenerate(result)
-        and result.sharpe >= thresholds.sharpe
-        and result.fitness >= thresholds.fitness
-        and thresholds.lowest_turnover <= result.turnover <= thresholds.highest_turnover
-    )
-
-
-def is_degenerate(result: Scored) -> bool:
+def is_degenerate(result: Scored, limits: Thresholds = STANDARD) -> bool:
     """No figures, too few finite cells, or a profit that does not vary."""
-    if result.error is not None or not result.finite_share >= LOWEST_FINITE_SHARE:
+    if result.error is not None or not result.finite_share >= 1 - limits.missing:
         return True
     days = result.pnl[np.isfinite(result.pnl)]
     return len(days) < 2 or not np.isfinite(result.sharpe) or float(days.max()) == float(days.min())
@@ -70,13 +55,20 @@ def sharpe_standard_error(pnl: FloatArray) -> float:
     return float(np.sqrt(max(variance, 0.0) / (len(days) - 1) * DAYS_PER_YEAR))
 
 
-def profile_reward(sharpe_lower: float, fitness: float, turnover: float, length: float) -> float:
+def earning_reward(sharpe_lower: FloatArray, fitness: FloatArray) -> FloatArray:
+    """What Sharpe and fitness are worth; any shape."""
+    return np.asarray(0.5 * np.tanh(sharpe_lower / 2) + 0.25 * np.tanh(fitness / 1.5))
+
+
+def profile_reward(
+    sharpe_lower: float, fitness: float, turnover: float, length: float, limits: Thresholds = STANDARD
+) -> float:
     """The reward without the correlation term; `length` is operators over most operators."""
+    low, high = limits.turnover_low, limits.turnover_high
     return (
-        0.5 * float(np.tanh(sharpe_lower / 2))
-        + 0.25 * float(np.tanh(fitness / 1.5))
-        - 0.1 * max(turnover / 0.70 - 1, 0.0)
-        - 0.1 * max(1 - turnover / 0.01, 0.0)
+        float(earning_reward(np.asarray(sharpe_lower), np.asarray(fitness)))
+        - 0.1 * (max(turnover / high - 1, 0.0) if high > 0 else 1.0)
+        - 0.1 * (max(1 - turnover / low, 0.0) if low > 0 else 0.0)
         - 0.05 * length
     )
 
@@ -86,16 +78,16 @@ def correlation_penalty(correlation: FloatArray | float) -> FloatArray:
     return np.asarray(0.5 * np.maximum((np.abs(correlation) - 0.5) / 0.5, 0.0))
 
 
-def base_rewards(results: Sequence[Scored], settings: SearchSettings) -> FloatArray:
+def base_rewards(results: Sequence[Scored], settings: SearchSettings, limits: Thresholds = STANDARD) -> FloatArray:
     """Rewards of the results without the correlation term."""
     rewards = []
     for result in results:
-        if is_degenerate(result):
+        if is_degenerate(result, limits):
             rewards.append(DEGENERATE)
             continue
         lower = result.sharpe - sharpe_standard_error(result.pnl)
         length = operator_count(result.node) / settings.most_operators
-        rewards.append(profile_reward(lower, result.fitness, result.turnover, length))
+        rewards.append(profile_reward(lower, result.fitness, result.turnover, length, limits))
     return np.array(rewards)
 
 

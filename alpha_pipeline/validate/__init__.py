@@ -5,12 +5,13 @@
 `stages` asks the questions, `funnel` holds their order, `price_level` is the test for knowledge of later splits.
 """
 
+from alpha_pipeline.thresholds import Thresholds
 from alpha_pipeline.validate.bench import Bench, PoolCorrelation
 from alpha_pipeline.validate.checks import Check, checks
 from alpha_pipeline.validate.funnel import FUNNEL, StageCount, count, judge, judge_fully
 from alpha_pipeline.validate.pool import Nearest, Pool
 from alpha_pipeline.validate.price_level import PriceLevel, PriceLevelTest
-from alpha_pipeline.validate.verdict import Candidate, Thresholds, Verdict
+from alpha_pipeline.validate.verdict import Candidate, Verdict
 
 __all__ = [
     "FUNNEL",

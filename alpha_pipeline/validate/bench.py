@@ -1,4 +1,4 @@
-"""What the stages measure with: the evaluator, the pool, and two samples of the panel made when first asked for."""
+"""What the stages measure with: the evaluator, the pool, and what is made of the panel when first asked for."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+import numpy as np
+
 from alpha_pipeline.engine import Engine
 from alpha_pipeline.evaluator import Evaluator, Trial
+from alpha_pipeline.thresholds import Thresholds
 from alpha_pipeline.validate.pool import Nearest
 from alpha_pipeline.validate.price_level import PriceLevelTest
-from alpha_pipeline.validate.sample import evenly
-from alpha_pipeline.validate.verdict import Candidate, Thresholds
+from alpha_pipeline.validate.verdict import Candidate
 
 SAMPLE_INSTRUMENTS, SAMPLE_DAYS = 100, 500
 
@@ -36,12 +38,13 @@ class Bench:
 
     @cached_property
     def sample(self) -> Engine:
-        """An engine on `SAMPLE_INSTRUMENTS` of the panel and the last `SAMPLE_DAYS` of the search window."""
+        """An engine on `SAMPLE_INSTRUMENTS`, evenly spread, and the last `SAMPLE_DAYS` of the search window."""
         panel = self.evaluator.panel
         stop = self.evaluator.windows.search.stop
-        columns = panel.columns(evenly(panel.shape[1], SAMPLE_INSTRUMENTS))
-        rows = columns.rows(max(0, stop - SAMPLE_DAYS), stop)
-        return Engine(rows, threads=1, memory=0, windows=self.evaluator.window_rule)
+        instruments = panel.shape[1]
+        spread = np.linspace(0, instruments - 1, min(SAMPLE_INSTRUMENTS, instruments)).round().astype(np.int64)
+        sample = panel.columns(np.unique(spread)).rows(max(0, stop - SAMPLE_DAYS), stop)
+        return Engine(sample, threads=1, memory=0, windows=self.evaluator.window_rule)
 
     @cached_property
     def price_level(self) -> PriceLevelTest:

@@ -24,10 +24,11 @@ from alpha_pipeline.expression import (
     parse,
     parse_text,
 )
+from alpha_pipeline.thresholds import Thresholds
 from alpha_pipeline.validate.bench import Bench
 from alpha_pipeline.validate.pool import Nearest
 from alpha_pipeline.validate.price_level import GENERAL_TOLERANCE
-from alpha_pipeline.validate.verdict import Candidate, Thresholds
+from alpha_pipeline.validate.verdict import Candidate
 
 
 class Needs(Enum):

@@ -1,4 +1,4 @@
-"""What a stage says of a candidate, the numbers it is held against, and the candidate itself."""
+"""What a stage says of a candidate, and the candidate itself."""
 
 from __future__ import annotations
 
@@ -31,35 +31,8 @@ class Verdict:
     reason: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """The verdict as JSON-ready values, without the stage's cause."""
+        """The verdict as JSON-ready values."""
         return asdict(self)
-
-
-@dataclass(frozen=True, slots=True)
-class Thresholds:
-    """The numbers of the eight stages; all are settings.
-
-    Attributes:
-        depth: operators inside one another.
-        seconds: time for the execution sample.
-        missing: share of non-finite universe cells.
-        correlation: |Pearson| of daily profit with any accepted alpha.
-        common_days: days two alphas must share for their correlation to count.
-        sharpe, fitness: lowest accepted.
-        turnover_low, turnover_high: accepted range.
-        profile: the platform account that exports are written for.
-    """
-
-    depth: int = 10
-    seconds: float = 5.0
-    missing: float = 0.05
-    correlation: float = 0.7
-    common_days: int = 250
-    sharpe: float = 1.25
-    fitness: float = 1.0
-    turnover_low: float = 0.01
-    turnover_high: float = 0.7
-    profile: str = "user"
 
 
 @dataclass(slots=True)

@@ -47,6 +47,12 @@ def test_profile_reward_by_hand() -> None:
     assert profile_reward(0, 0, 0.005, 0) == pytest.approx(-0.05)
 
 
+def test_the_turnover_terms_follow_the_accepted_range() -> None:
+    wide = Thresholds(turnover_low=0.0, turnover_high=2.0)
+    assert profile_reward(0, 0, 1.4, 0, wide) == profile_reward(0, 0, 0.0, 0, wide) == 0
+    assert profile_reward(0, 0, 0.4, 0, Thresholds(turnover_high=0.2)) == pytest.approx(-0.1)
+
+
 def test_correlation_penalty_by_hand() -> None:
     np.testing.assert_allclose(correlation_penalty(np.array([0, 0.5, 0.75, -1.0])), [0, 0, 0.25, 0.5])
 

@@ -167,3 +167,15 @@ def test_errors_and_empty_answers_are_survived() -> None:
 def test_the_toy_is_antisymmetric() -> None:
     node = parse("ts_corr(close, volume, 10)")
     assert score(node).sharpe > 0 > score(negated(node)).sharpe
+
+
+@pytest.mark.parametrize("name", list(GENERATORS))
+def test_what_counts_as_exportable_is_given(name: str) -> None:
+    """The same answers under limits that all meet, and under ones that none can."""
+    passing = {}
+    for sharpe, fitness in ((-9.0, -9.0), (99.0, 1.0)):
+        limits = Thresholds(sharpe=sharpe, fitness=fitness)
+        generator = make_generator(name, 1, FIELDS, limits=limits)
+        generator.tell([score(node) for node in generator.ask(40)])
+        passing[sharpe] = generator.history[-1].passing
+    assert passing == {-9.0: 40, 99.0: 0}

@@ -55,14 +55,15 @@ def candidate_batch(
         config.candidates or settings.candidates,
         workbench.home.panel(config.panel),
     )
-    record, evaluator = run.record, run.evaluator
+    record, evaluator, limits = run.record, run.evaluator, run.bench.thresholds
     generator = make_generator(
         record.generator,
         record.seed,
         evaluator.available,
-        run.bench.thresholds.profile,
-        SearchSettings(budget=record.candidates),
+        limits.profile,
+        SearchSettings(budget=record.candidates, deepest=max(1, min(SearchSettings.deepest, limits.depth))),
         run.pool.matrix() if run.pool.alpha_ids else None,
+        limits,
     )
     with reporting(context.log):
         proposals = propose(generator, evaluator, record.candidates)
