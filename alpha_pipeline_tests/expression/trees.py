@@ -13,26 +13,26 @@ NUMBERS = [0.0, 1.0, -1.0, 0.5, 2.0, -3.25, 1e-9, 1e20, 20.0, 12345.678]
 WINDOWS = [1, 2, 3, 5, 7, 20]
 
 
-def random_tree(random: np.random.Generator, depth: int, *, numbers: bool = True) -> Node:
+def random_tree(random: np.random.Generator, depth: int) -> Node:
     """A well-typed tree of at most `depth` operators inside one another."""
     if depth == 0 or random.random() < 0.15:
         return Field(MATRICES[random.integers(len(MATRICES))])
     names = list(OPERATORS)
     operator = OPERATORS[names[random.integers(len(names))]]
-    arguments = [_argument(random, operator, slot, depth, numbers) for slot in operator.slots]
+    arguments = [_argument(random, operator, slot, depth) for slot in operator.slots]
     if all(isinstance(arguments[i], Constant) for i in operator.numeric_positions):
-        arguments[operator.numeric_positions[0]] = random_tree(random, depth - 1, numbers=numbers)
+        arguments[operator.numeric_positions[0]] = random_tree(random, depth - 1)
     return Call(operator.name, tuple(arguments))
 
 
-def _argument(random: np.random.Generator, operator: Operator, slot: Slot, depth: int, numbers: bool) -> Node:
+def _argument(random: np.random.Generator, operator: Operator, slot: Slot, depth: int) -> Node:
     if slot is Slot.WINDOW:
         return Constant(float(WINDOWS[random.integers(len(WINDOWS))]))
     if slot is Slot.GROUP:
         return Field(GROUPS[random.integers(len(GROUPS))])
-    if slot is Slot.NUMERIC and numbers and random.random() < 0.2:
+    if slot is Slot.NUMERIC and random.random() < 0.2:
         return Constant(NUMBERS[random.integers(len(NUMBERS))])
-    return random_tree(random, depth - 1, numbers=numbers)
+    return random_tree(random, depth - 1)
 
 
 def random_panel(
