@@ -53,7 +53,6 @@ def _run_all(listener: _Compiling) -> None:
         Slot.CONDITION: [x],
         Slot.WINDOW: [3, 1],
         Slot.GROUP: [np.array([0, 2, 6], np.int32)],
-        Slot.NUMBER: [1.0],
     }
     for number, (name, kernel) in enumerate(KERNELS.items(), 1):
         listener.doing = f"{name} ({number} of {len(KERNELS)})"

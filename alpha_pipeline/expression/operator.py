@@ -123,21 +123,12 @@ def operator(
         name = plain.__name__.rstrip("_")
         if not plain.__doc__:
             raise TypeError(f"operator {name} has no docstring")
-        hints = get_type_hints(plain, include_extras=True)
-        parameters, slots = [], []
-        for parameter in inspect.signature(plain).parameters.values():
-            if parameter.kind is parameter.KEYWORD_ONLY:
-                continue
-            slot = next((m for m in getattr(hints[parameter.name], "__metadata__", ()) if isinstance(m, Slot)), None)
-            if slot is None:
-                raise TypeError(f"operator {name}: argument {parameter.name} has no slot annotation")
-            parameters.append(parameter.name)
-            slots.append(slot)
+        slots = _slots(plain)
         declared = Operator(
             name=name,
             category=category,
-            parameters=tuple(parameters),
-            slots=tuple(slots),
+            parameters=tuple(slots),
+            slots=tuple(slots.values()),
             result=result,
             scale=scale,
             plain=plain,
@@ -155,9 +146,24 @@ def operator(
             if spelling in SPELLINGS:
                 raise ValueError(f"operator name {spelling} is taken by {SPELLINGS[spelling]}")
             SPELLINGS[spelling] = name
-        if infix is not None and name != "reverse":
+        if infix is not None and declared.arity == 2:  # a minus before one argument is the parser's business
             INFIX[infix.symbol] = name
         OPERATORS[name] = declared
         return plain
 
     return register
+
+
+def _slots(plain: PlainKernel) -> dict[str, Slot]:
+    """The arguments of a plain kernel, in order, and what each takes; keyword-only ones are not of the language."""
+    hints = get_type_hints(plain, include_extras=True)
+    slots: dict[str, Slot] = {}
+    for parameter in inspect.signature(plain).parameters.values():
+        if parameter.kind is parameter.KEYWORD_ONLY:
+            continue
+        markers = getattr(hints[parameter.name], "__metadata__", ())
+        slot = next((marker for marker in markers if isinstance(marker, Slot)), None)
+        if slot is None:
+            raise TypeError(f"operator {plain.__name__}: argument {parameter.name} has no slot annotation")
+        slots[parameter.name] = slot
+    return slots

@@ -12,12 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
 from typing import Protocol, TypeAlias
 
 Exponent: TypeAlias = float | None
-SEARCHED: tuple[int, ...] = (-1, 0, 1)
-"""Exponents the generators draw: volume-like, invariant, price-like."""
 
 
 class ScaleRule(Protocol):
@@ -97,10 +94,3 @@ class Pure:
 
     def infer(self, inputs: Sequence[Exponent], constants: Sequence[float | None]) -> Exponent:
         return 0 if all(value == 0 for value in inputs) else None
-
-
-def solve(rule: ScaleRule, inputs: int, target: float) -> list[tuple[int, ...]]:
-    """The rule backwards: all input exponents among `SEARCHED` from which the rule makes `target`."""
-    return [
-        exponents for exponents in product(SEARCHED, repeat=inputs) if rule.infer(exponents, [None] * inputs) == target
-    ]

@@ -26,7 +26,6 @@ class Slot(Enum):
     CONDITION = "a boolean"  # a comparison; a matrix counts as true where it is not zero
     GROUP = "a group"
     WINDOW = "a window (a positive whole number of days)"
-    NUMBER = "a number"
 
     def accepts(self, value: ValueType) -> bool:
         """Whether a value of this type may stand here (a window's value is checked apart from this)."""
@@ -39,7 +38,6 @@ _ACCEPTED = {
     Slot.CONDITION: {ValueType.MATRIX, ValueType.BOOLEAN},
     Slot.GROUP: {ValueType.GROUP},
     Slot.WINDOW: {ValueType.CONSTANT},
-    Slot.NUMBER: {ValueType.CONSTANT},
 }
 
 Array: TypeAlias = NDArray[Any]
@@ -50,4 +48,3 @@ Numeric = Annotated[NDArray[np.float64], Slot.NUMERIC]
 Condition = Annotated[NDArray[np.float64], Slot.CONDITION]
 Group = Annotated[NDArray[np.int64], Slot.GROUP]
 Window = Annotated[int, Slot.WINDOW]
-Number = Annotated[float, Slot.NUMBER]
