@@ -1,7 +1,8 @@
 """From a signal to the figures by which WorldQuant BRAIN judges an alpha.
 
-settings.py says how to simulate, simulate.py turns a signal into daily profit and trading, metrics.py into figures,
-windows.py says on which days. identity.py names an alpha. Nothing here knows expressions, storage or selection.
+settings.py says how to simulate; simulate.py turns a signal into daily profit and trading, by book.py's compiled row
+step; metrics.py makes figures of them, coverage.py measures what of a signal is missing; windows.py says on which days.
+identity.py names an alpha. Nothing here knows expressions, storage or selection.
 """
 
 from alpha_pipeline.backtest.identity import alpha_id

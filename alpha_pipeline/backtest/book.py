@@ -9,27 +9,16 @@ where a sum and a maximum, or many sums over mixed types, share one. Sums are fl
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
-
-import numba
 import numpy as np
 import numpy.typing as npt
 
-from alpha_pipeline.jit import njit
+from alpha_pipeline.jit import njit, reduction
 
-F = TypeVar("F", bound=Callable[..., Any])
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
-COUNTED = 1e-6
+COUNTED = 1e-6  # of an equal weight; a smaller position is not counted as held
 RESIDUE = 1e-6  # a neutralized row smaller than this share of the signal is float32 rounding, and no opinion
 LARGEST = np.float32(np.finfo(np.float32).max)
-
-
-def reduction(function: F) -> F:
-    """Compile a loop whose sums may be reordered. NaN and infinity keep their meaning: only `reassoc` and `nsz`."""
-    compiled = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "nsz"})(function)
-    return cast(F, compiled)
 
 
 @reduction
@@ -170,7 +159,7 @@ def _decide(
 def _hold(book: Float32, before: Float32, returns: Float32, later: Float32) -> tuple[float, float, float, float, float]:
     """(Σ book · returns, Σ book · later, Σ|book − before|, longs, shorts); a missing return earns 0.
 
-    What is left of a zero after rounding is not counted as held: positions below COUNTED of an equal weight.
+    What rounding leaves of a zero is below COUNTED.
     """
     least = COUNTED / book.size
     earned, earned_later, change, longs, shorts = 0.0, 0.0, 0.0, 0.0, 0.0

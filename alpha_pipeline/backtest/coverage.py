@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
@@ -12,7 +10,14 @@ from alpha_pipeline.jit import njit
 
 
 @njit
-def _count(signal: Any, universe: Any, age: Any, lookback: int, start: int, stop: int) -> tuple[int, int]:
+def _count(
+    signal: npt.NDArray[np.float32],
+    universe: npt.NDArray[np.bool_],
+    age: npt.NDArray[np.int32],
+    lookback: int,
+    start: int,
+    stop: int,
+) -> tuple[int, int]:
     cells = missing = 0
     for day in range(start, stop):
         for column in range(signal.shape[1]):
