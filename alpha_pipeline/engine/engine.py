@@ -127,7 +127,7 @@ class Engine:
             finally:
                 self._cache.done(counted[index])
 
-        if self.threads == 1 or self._is_worker():
+        if self._runs_alone():
             try:
                 for index in range(len(nodes)):
                     settled = index + 1
@@ -173,7 +173,7 @@ class Engine:
         """The kernel's result on a matrix of the pool, in as many blocks as there are threads."""
         out = self._take()
         length = out.shape[0 if kernel.axis == "rows" else 1]
-        blocks = 1 if self._is_worker() or out.size < WORTH_SPLITTING else self.threads
+        blocks = 1 if self._runs_alone() or out.size < WORTH_SPLITTING else self.threads
         if blocks == 1:
             kernel.run(*arguments, out, 0, length)
             return out
@@ -188,7 +188,8 @@ class Engine:
             other.result()
         return out
 
-    def _is_worker(self) -> bool:
+    def _runs_alone(self) -> bool:
+        """Whether this thread shares its work with no other: there is but one, or it is one of several itself."""
         return self.threads == 1 or getattr(self._inside, "worker", False)
 
     def _submit(self, function: Callable[..., R], *arguments: Any) -> Future[R]:

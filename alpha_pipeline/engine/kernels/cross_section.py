@@ -6,8 +6,6 @@ wait for the one before.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -67,7 +65,7 @@ def _scale(x: Matrix, out: Matrix, lo: int, hi: int) -> None:
 
 
 @njit
-def mask(x: Matrix, universe: NDArray[Any], out: Matrix, lo: int, hi: int) -> None:
+def mask(x: Matrix, universe: NDArray[np.bool_], out: Matrix, lo: int, hi: int) -> None:
     """x where `universe` (bool [dates, instruments]) is set, NaN elsewhere; rows [lo, hi)."""
     for t in range(lo, hi):
         row, member, result = x[t], universe[t], out[t]

@@ -10,8 +10,6 @@ real data: about once a column.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,7 +21,7 @@ CANCELLED = 2.0**-20  # leaves 53 − 20 bits less log2 of the number of steps: 
 INFINITY = np.float32(np.inf)
 NAN = np.float32(np.nan)
 
-State = NDArray[Any]
+State = NDArray[np.float64]
 # rows of a tile's state, float64: one array, see `running`
 COUNT, SHARE, X, XX, PIVOT_X, PEAK_X, SPREAD_X, Y, YY, PIVOT_Y, PEAK_Y, SPREAD_Y, XY = range(13)
 

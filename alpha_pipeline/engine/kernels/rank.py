@@ -1,4 +1,4 @@
-"""Exact rank of every row (rank64b): ties share the average, ±inf are extremes, NaN stays NaN.
+"""Exact rank of every row: ties share the average, ±inf are extremes, NaN stays NaN.
 
 Each value becomes a 64-bit integer: above, the float's bits reordered so that integers compare as the floats do; below,
 its column. NumPy sorts such rows with vector instructions, several times faster than it argsorts floats; and the sorted
@@ -7,8 +7,6 @@ The same passes rank a run of columns on its own, which is what groups need.
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +24,7 @@ INFINITE_BITS = np.int32(0x7F800000)
 MINUS_ZERO = np.int32(-(2**31))
 ZERO = np.int32(0)
 
-Keys = NDArray[Any]
+Keys = NDArray[np.int64]
 
 
 @njit
