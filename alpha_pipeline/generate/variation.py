@@ -22,6 +22,7 @@ from alpha_pipeline.expression import (
     walk_paths,
 )
 from alpha_pipeline.generate.grammar import LONGEST, NUMBERS, SHORTEST, WINDOWS, Grammar, Symbol, symbol_of
+from alpha_pipeline.generate.units import unit_of
 
 SMOOTHING = ("ts_decay_linear", "ts_mean")
 NEUTRALISING = ("group_neutralize", "group_rank", "rank", "zscore")
@@ -98,7 +99,7 @@ def hoist(random: np.random.Generator, grammar: Grammar, parent: Node) -> Node |
 
 
 def wrap(random: np.random.Generator, grammar: Grammar, parent: Node, turnover: float = 0.0) -> Node | None:
-    """The whole, or a part, inside one more operator that keeps type and unit.
+    """The whole, or a part, inside one more operator of the same type; None where units then disagree.
 
     Above a turnover of 0.3 smoothing is tried three times out of four: it is what brings turnover down, and fitness up.
     """
@@ -116,7 +117,8 @@ def wrap(random: np.random.Generator, grammar: Grammar, parent: Node, turnover: 
     sign = isinstance(node, Call) and node.operator == "reverse" and not path
     inside = node.arguments[0] if sign and isinstance(node, Call) else node
     wrapped = wrapped_in(random, grammar, name, inside)
-    return replace_at(parent, path, Call("reverse", (wrapped,)) if sign else wrapped)
+    child = replace_at(parent, path, Call("reverse", (wrapped,)) if sign else wrapped)
+    return None if unit_of(child) is None else child  # a rank of money is a number, which may not fit what is around it
 
 
 def wrapped_in(random: np.random.Generator, grammar: Grammar, name: str, node: Node) -> Node:
