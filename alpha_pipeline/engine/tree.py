@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 
 from alpha_pipeline.errors import BadInput
-from alpha_pipeline.expression import OPERATORS, Call, Constant, Field, Node, Slot, adv_window
+from alpha_pipeline.expression import OPERATORS, Call, Constant, Field, Node, Slot, adv_window, average_volume
 
 CROSS_SECTIONAL = ("cross_section", "group")
 
@@ -22,7 +22,7 @@ def resolve(node: Node, fields: Collection[str], groups: Collection[str]) -> Nod
     if isinstance(node, Field):
         window = adv_window(node.name)
         if window is not None:
-            return Call("ts_mean", (resolve(Field("volume"), fields, groups), Constant(float(window))))
+            return resolve(average_volume(window), fields, groups)
         if node.name not in fields:
             raise BadInput(
                 f"the panel has no field {node.name!r}", "expression", f"it has {', '.join(fields)} and adv{{N}}"

@@ -11,7 +11,7 @@ from alpha_pipeline.expression import operators as _operators  # noqa: F401  (re
 from alpha_pipeline.expression.check import check
 from alpha_pipeline.expression.dialects import PROFILES, export_text, export_tree
 from alpha_pipeline.expression.errors import ExpressionError, SyntaxProblem, TypeProblem
-from alpha_pipeline.expression.fields import FIELDS, FieldSpec, adv_window, field_spec
+from alpha_pipeline.expression.fields import FIELDS, FieldSpec, adv_window, average_volume, field_spec
 from alpha_pipeline.expression.measure import depth, fields_used, lookback, operator_count, scale_exponent, size
 from alpha_pipeline.expression.nodes import Call, Constant, Field, Node, Path, replace_at, walk, walk_paths
 from alpha_pipeline.expression.operator import OPERATORS, Operator
@@ -38,6 +38,7 @@ __all__ = [
     "TypeProblem",
     "ValueType",
     "adv_window",
+    "average_volume",
     "canonical",
     "check",
     "depth",

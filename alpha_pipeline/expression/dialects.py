@@ -7,7 +7,7 @@ Canonical text already uses BRAIN's operator names. What is left is data: of the
 from __future__ import annotations
 
 from alpha_pipeline.expression.errors import TypeProblem
-from alpha_pipeline.expression.fields import adv_window
+from alpha_pipeline.expression.fields import adv_window, average_volume
 from alpha_pipeline.expression.nodes import Call, Constant, Field, Node
 from alpha_pipeline.expression.operator import OPERATORS
 from alpha_pipeline.expression.printer import to_text
@@ -30,7 +30,7 @@ def export_tree(node: Node, profile: str = "user") -> Node:
     if isinstance(node, Field):
         window = adv_window(node.name)
         if window is not None and window != 20:
-            return Call("ts_mean", (Field("volume"), Constant(float(window))))
+            return average_volume(window)
         return node
     if isinstance(node, Constant):
         return node

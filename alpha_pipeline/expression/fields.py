@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from alpha_pipeline.expression.nodes import Call, Constant, Field
 from alpha_pipeline.expression.types import ValueType
 
 
@@ -60,6 +61,11 @@ def adv_window(name: str) -> int | None:
     """N of a field name `adv{N}`, or None if it is another field."""
     match = _ADV.fullmatch(name)
     return int(match.group(1)) if match else None
+
+
+def average_volume(window: int) -> Call:
+    """What `adv{N}` means: `ts_mean(volume, N)`."""
+    return Call("ts_mean", (Field("volume"), Constant(float(window))))
 
 
 def field_spec(name: str) -> FieldSpec | None:

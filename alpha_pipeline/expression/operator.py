@@ -1,9 +1,9 @@
 """`@operator`: one declaration is an operator's registration.
 
 The decorated function is the operator's plain kernel: slow, obvious, float64, the oracle of the fast one that the
-engine attaches beneath by the same name. Its signature gives arity and types, its docstring the reference page, and the
-decorator's arguments everything else that parser, printer, checker, engine and generators need. Adding an operator is
-writing one such function (and a fast kernel, which a contract test asks for).
+engine attaches beneath by the same name. Its signature gives arity and types, its docstring says what it computes, and
+the decorator's arguments give everything else that parser, printer, checker, engine and generators need. Adding an
+operator is writing one such function (and a fast kernel, which a contract test asks for).
 """
 
 from __future__ import annotations

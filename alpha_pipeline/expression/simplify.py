@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from alpha_pipeline.expression.fields import adv_window
+from alpha_pipeline.expression.fields import adv_window, average_volume
 from alpha_pipeline.expression.nodes import Call, Constant, Field, Node
 from alpha_pipeline.expression.operator import OPERATORS
 from alpha_pipeline.expression.printer import to_text
@@ -21,10 +21,10 @@ def canonical(node: Node) -> Node:
     """The canonical form of a tree; canonical trees are fixed points."""
     if isinstance(node, Field):
         window = adv_window(node.name)
-        return node if window in (None, 20) else Call("ts_mean", (Field("volume"), Constant(float(window))))
+        return node if window in (None, 20) else average_volume(window)
     if not isinstance(node, Call):
         return node
-    if node == Call("ts_mean", (Field("volume"), Constant(20.0))):
+    if node == average_volume(20):
         return Field("adv20")
     operator = OPERATORS[node.operator]
     arguments = [canonical(argument) for argument in node.arguments]
