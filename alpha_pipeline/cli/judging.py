@@ -11,17 +11,16 @@ from alpha_pipeline.backtest import Metrics
 from alpha_pipeline.cli.display import DONE, REJECTED, emit, figure, show_table, warn
 from alpha_pipeline.errors import BadInput
 from alpha_pipeline.expression import check, parse_text
+from alpha_pipeline.ledger import METRICS
 from alpha_pipeline.orchestration.workbench import Workbench
 from alpha_pipeline.settings import load_settings
-from alpha_pipeline.validate import Bench, checks, judge_fully
-
-SHOWN_METRICS = ("sharpe", "turnover", "fitness", "returns", "drawdown", "margin", "long_count", "short_count")
+from alpha_pipeline.validate import FUNNEL, Bench, checks, judge_fully
 
 
 def metrics_json(metrics: Metrics) -> dict[str, Any]:
     """The figures of the contract, in its order."""
     values = metrics.to_dict()
-    return {name: values[name] for name in SHOWN_METRICS}
+    return {name: values[name] for name in METRICS}
 
 
 def evaluate(options: argparse.Namespace) -> int:
@@ -103,7 +102,7 @@ def read_expressions(file: str) -> list[str]:
 def judged(text: str, bench: Bench) -> dict[str, Any]:
     """The verdicts on one expression as JSON."""
     candidate, verdicts = judge_fully(text, bench)
-    passed = len(verdicts) == 8 and all(verdict.passed for verdict in verdicts)
+    passed = len(verdicts) == len(FUNNEL) and all(verdict.passed for verdict in verdicts)
     return {
         "expression": text,
         "status": "accepted" if passed else "rejected",

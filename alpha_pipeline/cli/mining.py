@@ -106,14 +106,13 @@ def summarise(launcher: Launcher, key: str, finished: Finished, seconds: float) 
     """The JSON object of a mining run."""
     batch, export = finished.metadata["candidate_batch"], finished.metadata["export_set"]
     panel = launcher.workbench.run(key).panel
-    stages = []
-    for number, stage in enumerate(FUNNEL, start=1):
-        found = finished.metadata[asset_name(number, stage)]
-        reasons = found["reasons"]
-        stages.append({"stage": number, "name": stage.name, "in": found["in"], "out": found["out"], "reasons": reasons})
+    judged = {(n, stage.name): finished.metadata[asset_name(n, stage)] for n, stage in enumerate(FUNNEL, start=1)}
+    stages = [
+        {"stage": number, "name": name, **{key: found[key] for key in ("in", "out", "reasons")}}
+        for (number, name), found in judged.items()
+    ]
     proposed = batch["proposed"]
     refused = sum(number for reason, number in stages[-1]["reasons"].items() if reason.startswith("PRICE_LEVEL"))
-    judging = sum(finished.metadata[asset_name(n, s)]["judging_seconds"] for n, s in enumerate(FUNNEL, start=1))
     return {
         "generation_run": key,
         "data_version": panel.version,
@@ -131,7 +130,7 @@ def summarise(launcher: Launcher, key: str, finished: Finished, seconds: float) 
         "export_per_evaluation": export["exported"] / batch["evaluations"] if batch["evaluations"] else 0.0,
         "seconds": seconds,
         "mining_seconds": batch["mining_seconds"],
-        "judging_seconds": judging,
+        "judging_seconds": sum(found["judging_seconds"] for found in judged.values()),
         "candidates_per_hour": 3600 * proposed / seconds,
         "peak_memory": peak_memory(),
         "interrupted": batch["stopped"],

@@ -38,6 +38,11 @@ class Table:
     nullable: frozenset[str]
     partition: tuple[str, ...] = ("generation_run",)
 
+    @property
+    def columns(self) -> dict[str, pl.DataType]:
+        """The columns that a writer gives, in order: the schema less the partition columns."""
+        return {name: kind for name, kind in self.schema.items() if name not in self.partition}
+
 
 def conform(name: str, frame: pl.DataFrame) -> pl.DataFrame:
     """`frame` with exactly the columns of table `name`, in order and type, less its partition columns.
@@ -47,7 +52,7 @@ def conform(name: str, frame: pl.DataFrame) -> pl.DataFrame:
             defects of the caller, not of a user.
     """
     table = TABLES[name]
-    wanted = {column: kind for column, kind in table.schema.items() if column not in table.partition}
+    wanted = table.columns
     if unknown := set(frame.columns) - set(wanted):
         raise ValueError(f"table '{name}' has no column {sorted(unknown)}")
     if missing := set(wanted) - set(frame.columns) - table.nullable:

@@ -1,4 +1,4 @@
-"""From a run's chosen trials to export records and the ledger's rows of the accepted pool, and back."""
+"""From a run's trials to export records and the ledger's rows, and back from the accepted pool."""
 
 from __future__ import annotations
 
@@ -54,6 +54,27 @@ def record_of(trial: Trial, run: Run, timestamp: str) -> ExportRecord:
     )
 
 
+def trials_frame(trials: Sequence[Trial], run: Run) -> pl.DataFrame:
+    """The ledger's rows of a run's trials."""
+    record = run.record
+    rows = [
+        {
+            "market_id": record.market_id,
+            "data_version": record.data_version,
+            "alpha_id": trial.alpha_id,
+            "expression": trial.expression,
+            "generator": record.generator,
+            "settings": record.settings,
+            **trial.metrics.to_dict(),
+            "sharpe_one_day_later": trial.sharpe_one_day_later,
+            "finite_share": 1.0 - trial.missing,
+            "error": None,
+        }
+        for trial in trials
+    ]
+    return pl.DataFrame(rows, schema=TABLES["trials"].columns)
+
+
 def accepted_frame(trials: Sequence[Trial], records: Sequence[ExportRecord], run: Run) -> pl.DataFrame:
     """The ledger's rows of accepted alphas; `provenance` holds the whole export record."""
     rows = [
@@ -69,7 +90,7 @@ def accepted_frame(trials: Sequence[Trial], records: Sequence[ExportRecord], run
         }
         for trial, record in zip(trials, records, strict=True)
     ]
-    return pl.DataFrame(rows, infer_schema_length=None) if rows else pl.DataFrame(schema=_empty("accepted"))
+    return pl.DataFrame(rows, infer_schema_length=None) if rows else pl.DataFrame(schema=TABLES["accepted"].columns)
 
 
 def accepted_pnl_frame(trials: Sequence[Trial], run: Run) -> pl.DataFrame:
@@ -89,12 +110,7 @@ def accepted_pnl_frame(trials: Sequence[Trial], run: Run) -> pl.DataFrame:
                 }
             )
         )
-    return pl.concat(frames) if frames else pl.DataFrame(schema=_empty("accepted_pnl"))
-
-
-def _empty(table: str) -> dict[str, pl.DataType]:
-    known = TABLES[table]
-    return {name: kind for name, kind in known.schema.items() if name not in known.partition}
+    return pl.concat(frames) if frames else pl.DataFrame(schema=TABLES["accepted_pnl"].columns)
 
 
 def accepted_records(workbench: Workbench, panel: Panel) -> list[ExportRecord]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -16,15 +16,16 @@ import polars as pl
 
 from alpha_pipeline.backtest import SimulationSettings, Windows
 from alpha_pipeline.errors import BadInput
-from alpha_pipeline.evaluator import Evaluator, Trial
+from alpha_pipeline.evaluator import Evaluator
 from alpha_pipeline.expression import parse_text
 from alpha_pipeline.home import Home, code_version
-from alpha_pipeline.ledger import TABLES, Lake, Ledger
+from alpha_pipeline.ledger import Lake, Ledger
 from alpha_pipeline.market.panel import Panel
 from alpha_pipeline.market.sources import open_source
 from alpha_pipeline.market.sources.base import Source
 from alpha_pipeline.settings import Settings
-from alpha_pipeline.validate import Bench, Candidate, Pool, Thresholds
+from alpha_pipeline.thresholds import Thresholds
+from alpha_pipeline.validate import Bench, Candidate, Pool
 
 RUNS = "generation_runs"
 
@@ -204,26 +205,3 @@ def left_from_earlier(what: str, key: str) -> BadInput:
 def _bounds(windows: Windows) -> dict[str, list[int]]:
     named = {"search": windows.search, "gate": windows.gate, "vault": windows.vault}
     return {name: [days.start, days.stop] for name, days in named.items()}
-
-
-def trials_frame(trials: Sequence[Trial], run: Run) -> pl.DataFrame:
-    """The ledger's rows of a run's trials."""
-    record = run.record
-    rows = [
-        {
-            "market_id": record.market_id,
-            "data_version": record.data_version,
-            "alpha_id": trial.alpha_id,
-            "expression": trial.expression,
-            "generator": record.generator,
-            "settings": record.settings,
-            **trial.metrics.to_dict(),
-            "sharpe_one_day_later": trial.sharpe_one_day_later,
-            "finite_share": 1.0 - trial.missing,
-            "error": None,
-        }
-        for trial in trials
-    ]
-    table = TABLES["trials"]
-    columns = {name: kind for name, kind in table.schema.items() if name not in table.partition}
-    return pl.DataFrame(rows, schema=columns)

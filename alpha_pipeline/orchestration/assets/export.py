@@ -1,6 +1,5 @@
 """The export set of a generation run: mutually different, new to the pool, in files and in the ledger."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import dagster as dg
@@ -9,6 +8,7 @@ import polars as pl
 from alpha_pipeline.evaluator import Trial
 from alpha_pipeline.export import ManualExporter
 from alpha_pipeline.export.select import choose
+from alpha_pipeline.ledger import METRICS
 from alpha_pipeline.orchestration.assets.validation import SCHEMA, asset_name, passed_on
 from alpha_pipeline.orchestration.partitions import GENERATION_RUNS
 from alpha_pipeline.orchestration.plots import alphas_table, cumulative_profit
@@ -19,6 +19,13 @@ from alpha_pipeline.validate import FUNNEL
 LAST = len(FUNNEL)
 SHOWN = 5  # lines of the chart
 LISTED = 10  # rows of the table; the files hold all
+EXPORT_SCHEMA: dict[str, type[pl.DataType]] = {
+    "alpha_id": pl.String,
+    "expression": pl.String,
+    **METRICS,
+    "days": pl.Int64,
+    "sharpe_one_day_later": pl.Float64,
+}
 
 
 @dg.asset(
@@ -59,17 +66,15 @@ def export_set(
     kept = [records[trial.alpha_id] for trial in exported]
     exporter = ManualExporter(workbench.home.exports, file_name(key, run.panel.info))
     files = {name: str(exporter.export_to_file(kept, name)) for name in ("json", "csv")}
-    limit = limits.correlation
-    reasons = {alpha: f"correlated above {limit:g} with {rival}" for alpha, rival in selection.refused.items()}
+    above = f"correlated above {limits.correlation:g} with"
+    reasons = {alpha: f"{above} {rival}" for alpha, rival in selection.refused.items()}
     choice = choice_verdicts(trials, reasons | lost)
     workbench.ledger.commit_verdicts(key, pl.concat([run_verdicts(workbench, key), choice]))
 
-    refused = Counter(
-        {
-            f"correlated above {limits.correlation:g} with a better one of this run": len(selection.refused),
-            "too close to an alpha that joined the pool meanwhile": len(lost),
-        }
-    )
+    refused = {
+        f"{above} a better one of this run": len(selection.refused),
+        "too close to an alpha that joined the pool meanwhile": len(lost),
+    }
     rows = [
         {
             "alpha_id": trial.alpha_id,
@@ -98,17 +103,6 @@ def export_set(
             "warnings": dg.MetadataValue.json(list(run.panel.info.warnings)),
         },
     )
-
-
-EXPORT_SCHEMA = {
-    "alpha_id": pl.String,
-    "expression": pl.String,
-    **dict.fromkeys(("sharpe", "turnover", "fitness", "returns", "drawdown", "margin"), pl.Float64),
-    "long_count": pl.Float64,
-    "short_count": pl.Float64,
-    "days": pl.Int64,
-    "sharpe_one_day_later": pl.Float64,
-}
 
 
 def run_verdicts(workbench: Workbench, key: str) -> pl.DataFrame:

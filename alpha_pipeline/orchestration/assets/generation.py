@@ -10,8 +10,9 @@ from alpha_pipeline.generate.propose import propose
 from alpha_pipeline.orchestration.assets.market import cleaned_panel
 from alpha_pipeline.orchestration.partitions import GENERATION_RUNS
 from alpha_pipeline.orchestration.plots import alphas_table
+from alpha_pipeline.orchestration.records import trials_frame
 from alpha_pipeline.orchestration.reporting import reporting
-from alpha_pipeline.orchestration.workbench import Workbench, trials_frame
+from alpha_pipeline.orchestration.workbench import Workbench
 
 
 class GenerationConfig(dg.Config):
