@@ -24,14 +24,14 @@ mine: install  ## mine on the embedded market: 500 stocks × 1,260 days, 500 can
 
 test: lint unit  ## everything a change must pass
 
-lint: install
+lint: install  ## style, types, import layers, SQL
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/sqlfluff lint --dialect duckdb --disable-progress-bar dbt_like_sql
 
-unit: install
+unit: install  ## the tests with coverage, without those that start servers
 	$(BIN)/pytest -n 2 --dist loadfile --cov --cov-report=term --cov-fail-under=80 $(ARGS)
 
 test-system: install  ## tests with real servers

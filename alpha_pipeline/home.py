@@ -1,7 +1,7 @@
 """Where state lives: the folders under ALPHA_HOME, the panels kept there, and which of them is current.
 
 <home>/lake       Delta tables: prices, candidates, stages, trials, verdicts, accepted alphas
-      /panels     one folder per panel version, and `current`, the version that commands use
+      /panels     one folder per panel version; `current`, the version that commands use; `made.json`, what made which
       /dagster    the Dagster instance
       /exports    what is handed over
 """

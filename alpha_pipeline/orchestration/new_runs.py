@@ -3,7 +3,7 @@
 `alpha-pipeline mine` and the UI's "Add a partition" do it by themselves; `dagster asset materialize --partition` and
 `dagster job backfill --partitions` take only keys that exist:
 
-    dagster job execute -w workspace.yaml -j add_generation_runs \\
+    dagster job launch -w workspace.yaml -j add_generation_runs \\
         --config-json '{"ops": {"add_partitions": {"config": {"keys": ["run-a", "run-b"]}}}}'
     dagster job backfill -w workspace.yaml -j generation --partitions run-a,run-b --noprompt
 """

@@ -114,7 +114,7 @@ def complexity(candidate: Candidate, bench: Bench) -> Finding:
 
 
 def execution(candidate: Candidate, bench: Bench) -> Finding:
-    """Does it run on 100 instruments × 500 days, in time and without a crash?"""
+    """Does it run on a sample of the panel, in time and without a crash?"""
     assert candidate.node is not None
     limit = bench.thresholds.seconds
     begun = time.perf_counter()
@@ -130,7 +130,7 @@ def execution(candidate: Candidate, bench: Bench) -> Finding:
 
 
 def finite(candidate: Candidate, bench: Bench) -> Finding:
-    """Is at most 5 % of the universe's cells NaN or infinite once the lookback is filled?"""
+    """Are few enough of the universe's cells NaN or infinite once the lookback is filled?"""
     share, limit = bench.trial(candidate).missing, bench.thresholds.missing
     if share <= limit:
         return Finding(True, share, limit)
@@ -140,7 +140,7 @@ def finite(candidate: Candidate, bench: Bench) -> Finding:
 
 
 def correlation(candidates: Sequence[Candidate], bench: Bench) -> list[Finding]:
-    """Is its daily profit correlated at most 0.7 with every accepted alpha's, on at least 250 common days?
+    """Is its daily profit unlike every accepted alpha's, on enough common days?
 
     With fewer days of its own it is rejected from an empty pool too: once accepted it would shut the pool to others.
     """

@@ -15,7 +15,7 @@ from alpha_pipeline.orchestration.workbench import Run, Workbench, left_from_ear
 from alpha_pipeline.validate import FUNNEL, Candidate, StageCount, Verdict, count, judge
 from alpha_pipeline.validate.stages import Needs, Stage
 
-SHOWN = 5
+SHOWN = 5  # best alphas in the chart and the table
 OWNERS = ["team:research"]
 KINDS = {"execution": {"numba"}, "correlation": {"duckdb", "sql"}, "performance": {"numpy"}}
 SCHEMA = {
