@@ -120,8 +120,10 @@ class Lake:
 
         def commit() -> None:
             if not self.exists(table):
-                write_deltalake(address, frame, partition_by=list(partition), mode="error", storage_options=options)
-            elif not partition:
+                # Without rows: of several that make a table at once, Delta lets some of the late ones in as an append.
+                empty = frame.clear()
+                write_deltalake(address, empty, partition_by=list(partition), mode="error", storage_options=options)
+            if not partition:
                 write_deltalake(address, frame, mode="append", storage_options=options)
             else:
                 predicate = " AND ".join(f"{name} = '{value}'" for name, value in partition.items())

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier, local
 
 import polars as pl
 import pytest
@@ -114,6 +115,23 @@ def test_duckdb_sees_all_tables(tmp_path: Path) -> None:
     with lake.connect() as connection:
         assert connection.sql("select sum(whole) from things where generation_run = 'r-1'").fetchall() == [(6,)]
         assert connection.sql("select count(*) from trials").fetchall() == [(0,)]
+
+
+def test_the_race_to_make_a_table_doubles_no_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    everybody, looked, exists = Barrier(2), local(), Lake.exists
+
+    def look_and_wait(lake: Lake, table: str) -> bool:
+        found = exists(lake, table)
+        if not hasattr(looked, "once"):
+            looked.once = True
+            everybody.wait()
+        return found
+
+    monkeypatch.setattr(Lake, "exists", look_and_wait)
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda _: Lake(tmp_path).replace("things", FRAME, generation_run="r-1"), range(2)))
+    monkeypatch.undo()
+    assert Lake(tmp_path).scan("things").collect().height == 3
 
 
 def test_threads_write_one_new_table_at_once(tmp_path: Path) -> None:
