@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
 from datetime import date
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -141,12 +142,39 @@ class Settings(BaseSettings):
         return replace(self.simulation, universe=panel.info.universe)
 
 
+PREFIX = "ALPHA_"
+ALIKE = 0.85  # of 1: names at least so alike are taken for slips of the pen
+
+
+def setting_names() -> list[str]:
+    """The names of all settings, as the environment writes them."""
+    names = []
+    for name, field in Settings.model_fields.items():
+        inner = [f"__{each.name}" for each in fields(field.annotation)] if is_dataclass(field.annotation) else []
+        names += [f"{PREFIX}{name}{part}".upper() for part in ("", *inner)]
+    return names
+
+
+def _refuse_misspelt() -> None:
+    """A variable that is nearly a setting would be ignored without a word; other people's ALPHA_… are let be."""
+    names = setting_names()
+    flat = {name.replace("__", "_"): name for name in names}
+    slips = {PREFIX + name.rpartition("__")[2]: name for name in names if "__" in name}
+    slips |= {name: name for name in names} | {"ALPHA_SIMULATION__UNIVERSE": "ALPHA_UNIVERSE"}  # see simulation_on
+    for given in sorted(name.upper() for name in os.environ if name.upper().startswith(PREFIX)):
+        alike = get_close_matches(given.replace("__", "_"), flat, n=1, cutoff=ALIKE)
+        meant = slips.get(given) or (flat[alike[0]] if alike else given)
+        if meant != given:
+            raise BadInput("there is no such setting", f"environment {given}", f"write {meant}, or unset it")
+
+
 def load_settings(**overrides: Any) -> Settings:
     """Settings from the environment, with those of `overrides` that are not None on top.
 
     Raises:
-        BadInput: one that cannot be used, with its name.
+        BadInput: one that cannot be used, with its name, or one whose name is nearly that of a setting.
     """
+    _refuse_misspelt()
     given = {name: value for name, value in overrides.items() if value is not None}
     try:
         return Settings(**given)

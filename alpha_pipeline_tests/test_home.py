@@ -9,7 +9,7 @@ import pytest
 from alpha_pipeline.errors import BadInput
 from alpha_pipeline.home import Home, code_version
 from alpha_pipeline.market.panel import Panel
-from alpha_pipeline.settings import load_settings, parse_memory
+from alpha_pipeline.settings import load_settings, parse_memory, setting_names
 
 
 def test_a_fresh_home_has_no_panel_and_says_what_to_do(tmp_path: Path) -> None:
@@ -81,6 +81,17 @@ def test_a_bad_setting_is_named(name: str, value: str, told: str, monkeypatch: p
     monkeypatch.setenv(name, value)
     with pytest.raises(BadInput, match=f"(?i){told}"):
         load_settings()
+
+
+def test_variables_of_others_are_let_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What begins with ALPHA_ and looks like none of ours, and every name of ours with its default."""
+    for name in ("ALPHA_VANTAGE_API_KEY", "ALPHA_REAL_DATA", "ALPHA_SQL", "ALPHA"):
+        monkeypatch.setenv(name, "x")
+    for name in ("ALPHA_SEED", "ALPHA_SIMULATION__EXTRA_LAG", "ALPHA_MEMBERSHIP__FLOOR", "ALPHA_CLEANING__STALE_RUN"):
+        assert name in setting_names()
+        monkeypatch.setenv(name, "3")
+    settings = load_settings()
+    assert (settings.seed, settings.simulation.extra_lag, settings.cleaning.stale_run) == (3, 3, 3)
 
 
 def test_the_code_version_is_stable_within_a_checkout() -> None:
