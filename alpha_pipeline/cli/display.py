@@ -21,16 +21,16 @@ VERDICT_STYLES = {"pass": "green", "reject": "red"}
 WIDTH_OF_FILES = 140  # characters of a line where stdout is no terminal
 
 errors = Console(stderr=True)
-"""Progress and warnings."""
+"""Progress and errors."""
 
 output = Console(width=None if sys.stdout.isatty() else WIDTH_OF_FILES)
 """Results for people."""
 
 
 def warn(warnings: Sequence[str]) -> None:
-    """What every figure must be read with."""
+    """What every figure must be read with: on stdout, so that it stays with the figures wherever they are sent."""
     for sentence in warnings:
-        say(f"note: {sentence}", style="yellow")
+        show(f"note: {sentence}", style="yellow")
 
 
 def say(text: str, style: str | None = None) -> None:

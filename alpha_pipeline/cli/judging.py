@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from alpha_pipeline.backtest import Metrics
-from alpha_pipeline.cli.display import DONE, REJECTED, emit, figure, show_table, warn
+from alpha_pipeline.cli.display import DONE, REJECTED, emit, figure, show, show_table, warn
 from alpha_pipeline.errors import BadInput
 from alpha_pipeline.expression import check, parse_text
 from alpha_pipeline.ledger import METRICS
@@ -28,7 +28,10 @@ def evaluate(options: argparse.Namespace) -> int:
     workbench = Workbench(load_settings(home=options.home))
     panel = workbench.home.panel(options.panel)
     bench = workbench.bench(panel)
-    bench.evaluator.windows.named(options.window)
+    days = bench.evaluator.windows.named(options.window)
+    if days.start == days.stop:
+        mend = "let ALPHA_GATE_FROM and ALPHA_VAULT_FROM leave some"
+        raise BadInput(f"the {options.window} window holds no day of the panel", "option --window", mend)
     parsed = parse_text(options.expression)
     check(parsed, bench.evaluator.available)
     begun = time.perf_counter()
@@ -84,15 +87,18 @@ def validate(options: argparse.Namespace) -> int:
         warn(panel.info.warnings)
         for result in results:
             show_verdicts(result, panel.info.label)
+        if options.file is not None:
+            show(f"{panel.info.label} {len(results) - rejected} accepted, {rejected} rejected".strip())
     return REJECTED if rejected else DONE
 
 
 def read_expressions(file: str) -> list[str]:
     """The expressions of a text file, one a line; blank lines and lines that begin with # are skipped."""
     try:
-        lines = Path(file).read_text(encoding="utf-8").splitlines()
+        lines = Path(file).expanduser().read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"cannot be read as text ({type(error).__name__})", file, "name a UTF-8 text file") from error
+        why = getattr(error, "strerror", None) or "it is not UTF-8"
+        raise BadInput(f"cannot be read as text ({why})", file, "name a UTF-8 text file") from error
     texts = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
     if not texts:
         raise BadInput("it holds no expression", file, "write one expression a line")

@@ -223,6 +223,14 @@ def test_windows_and_panels(ingested: Mined) -> None:
         assert "'../../etc' is no panel version" in refused(home, *command, "--panel", "../../etc")
 
 
+def test_a_window_without_days(ingested: Mined, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures of no day would read as a Sharpe of zero."""
+    monkeypatch.setenv("ALPHA_GATE_FROM", "2030-01-01")
+    told = refused(ingested[0], "evaluate", "close", "--window", "gate")
+    assert "the gate window holds no day of the panel; let ALPHA_GATE_FROM" in told
+    assert call("evaluate", "close", "--window", "search", "--home", ingested[0]).code == 0
+
+
 def test_nothing_there_yet(tmp_path: Path, ingested: Mined) -> None:
     for command in (["evaluate", "close"], ["validate", "close"], ["universe"], ["export"]):
         assert "no panel yet; run `alpha-pipeline ingest` or `mine` first" in refused(tmp_path / "home", *command)
@@ -234,9 +242,11 @@ def test_what_to_validate(ingested: Mined, tmp_path: Path) -> None:
     one = "there must be one expression or --file, and not both"
     assert one in refused(home, "validate")
     assert one in refused(home, "validate", "close", "--file", tmp_path / "x")
-    assert "cannot be read as text (FileNotFoundError)" in refused(home, "validate", "--file", tmp_path / "missing")
+    assert "cannot be read as text (No such file or directory)" in refused(
+        home, "validate", "--file", tmp_path / "missing"
+    )
     (tmp_path / "binary").write_bytes(bytes(range(256)))
-    assert "cannot be read as text (UnicodeDecodeError)" in refused(home, "validate", "--file", tmp_path / "binary")
+    assert "cannot be read as text (it is not UTF-8)" in refused(home, "validate", "--file", tmp_path / "binary")
     (tmp_path / "empty").write_text("# only a comment\n\n")
     assert "it holds no expression" in refused(home, "validate", "--file", tmp_path / "empty")
 

@@ -71,7 +71,7 @@ def test_mine_for_people_and_twice(tmp_path: Path) -> None:
     assert first.code == 0
     for text in ("SYNTHETIC", "run-0001", "48 genetic proposals", "8 export", "candidates an hour", "peak memory"):
         assert text in first.out
-    assert "note: SYNTHETIC market" in first.err
+    assert "note: SYNTHETIC market" in first.out, "beside the figures, wherever they are sent"
     second = call(*mine, "--json", "--generator", "random", "--memory", "300MiB")
     assert second.json["generation_run"] == "run-0002"
     assert second.json["generator"] == "random"
@@ -137,7 +137,7 @@ def test_evaluate_for_people(mined: Mined) -> None:
     assert ran.code == 0
     for text in ("SYNTHETIC", "gate window", "sharpe one day later", *METRICS):
         assert text in ran.out
-    assert "note: SYNTHETIC market" in ran.err
+    assert "note: SYNTHETIC market" in ran.out
 
 
 def test_evaluate_with_another_panel(mined: Mined) -> None:
@@ -201,8 +201,9 @@ def test_validate_a_file(ingested: Mined, mined: Mined, tmp_path: Path) -> None:
     assert (ran.json["accepted"], ran.json["rejected"]) == (1, 1)
     shown = call("validate", "--file", file, "--home", ingested[0])
     assert shown.code == 1
-    assert shown.out.count("SYNTHETIC") == 2
-    file.write_text(good)
+    assert shown.out.count("SYNTHETIC ") == 4, "a note, two titles and the sum"
+    assert shown.out.splitlines()[-1] == "SYNTHETIC 1 accepted, 1 rejected"
+    file.write_text(f"\ufeff{good}\r\n", encoding="utf-8")  # as Windows saves it
     assert call("validate", "--file", file, "--home", ingested[0]).code == 0
 
 
@@ -212,7 +213,7 @@ def test_validate_for_people(ingested: Mined) -> None:
     odd = call("validate", "close [/red]", "--home", ingested[0])
     assert "unexpected character '['" in odd.out.replace("\n", ""), "text is shown as it is, markup or not"
     for text in ("SYNTHETIC", "rejected", "PRICE_LEVEL", "8 export", "note: SYNTHETIC market"):
-        assert text in ran.out + ran.err
+        assert text in ran.out
 
 
 def test_export_as_csv(mined: Mined, tmp_path: Path) -> None:
@@ -245,7 +246,7 @@ def test_tables_fit_the_terminal(mined: Mined, monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setattr(display.output, "width", columns)
     for command in (["evaluate", REVERSAL], ["validate", "rank(-close)"], ["universe"]):
         lines = call(*command, "--home", mined[0]).out.splitlines()
-        assert max(len(line) for line in lines if not line.startswith("SYNTHETIC")) <= columns
+        assert max(len(line) for line in lines if not line.startswith(("SYNTHETIC", "note: "))) <= columns
         assert any(line.startswith("SYNTHETIC") for line in lines), "the title stands on a line of its own"
 
 
@@ -268,7 +269,7 @@ def test_files_of_a_quant(yahoo_files: tuple[Path, Path], tmp_path: Path) -> Non
     assert mining.json["warnings"] == ran.json["warnings"]
     shown = call("evaluate", REVERSAL, "--home", tmp_path)
     assert "SYNTHETIC" not in shown.out + shown.err
-    assert "adjusted with later knowledge" in shown.err
+    assert "adjusted with later knowledge" in shown.out
     missing = call("evaluate", "cap", "--home", tmp_path)
     assert missing.code == 2
     assert missing.err.startswith("error: ")
@@ -285,7 +286,7 @@ def test_survivors_are_warned_of_everywhere(yahoo_files: tuple[Path, Path], tmp_
     home = tmp_path / "home"
     ran = call("ingest", "--source", "files", "--path", tmp_path / "alive", "--home", home)
     shown = [ran, call("evaluate", REVERSAL, "--home", home), call("validate", REVERSAL, "--home", home)]
-    assert all("note: SURVIVORS ONLY" in each.err for each in [*shown, call("universe", "--home", home)])
+    assert all("note: SURVIVORS ONLY" in each.out for each in [*shown, call("universe", "--home", home)])
     told = call("evaluate", REVERSAL, "--json", "--home", home).json["warnings"]
     assert any("SURVIVORS ONLY" in sentence for sentence in told)
 
