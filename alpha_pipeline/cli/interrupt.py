@@ -1,5 +1,7 @@
 """Ctrl-C as a request: the first finishes what is at hand and keeps it, the second aborts.
 
+A closed terminal and SIGTERM abort at once: killed outright, the run would count as in progress in Dagster for ever.
+
 Work runs in a thread of its own while the main thread waits for it and for signals. Inside the main thread Dagster
 would put its own handler in place around every step and end the run at once.
 """
@@ -20,6 +22,7 @@ from alpha_pipeline.cli import ABORTED, INTERRUPTED
 
 Result = TypeVar("Result")
 
+ENDINGS = [number for name in ("SIGTERM", "SIGHUP") if (number := getattr(signal, name, None)) is not None]
 PATIENCE = 5.0  # seconds that work has to end after an abort; writes are all or nothing, so it may be cut off then
 STACK = 16 << 20  # bytes; other systems give threads much less than their main one
 
@@ -28,7 +31,8 @@ def interruptible(work: Callable[[], Result], stop: Callable[[], None]) -> Resul
     """What `work` returns or raises; `stop` is called at the first Ctrl-C.
 
     Raises:
-        KeyboardInterrupt: at the second, once the work has ended. Work that does not end takes the process with it.
+        KeyboardInterrupt: at the second, or at one of ENDINGS, once the work has ended. Work that does not end takes
+            the process with it.
     """
     results: list[Result] = []
     errors: list[BaseException] = []
@@ -44,17 +48,19 @@ def interruptible(work: Callable[[], Result], stop: Callable[[], None]) -> Resul
 
     before = threading.stack_size(STACK)
     thread = threading.Thread(target=copy_context().run, args=(run,), name="work", daemon=True)
-    presses = 0
+    presses, aborted = 0, False
 
     def interrupt(number: int, frame: FrameType | None) -> None:
-        nonlocal presses
+        nonlocal presses, aborted
         presses += 1
-        if presses == 1:
+        if presses == 1 and number == signal.SIGINT:
             stop()
-        elif presses == 2:
+        elif not aborted:
+            aborted = True
             raise KeyboardInterrupt
 
-    previous = signal.signal(signal.SIGINT, interrupt)
+    endings = [each for each in ENDINGS if signal.getsignal(each) is signal.SIG_DFL]  # nohup has one ignored
+    previous = {each: signal.signal(each, interrupt) for each in (signal.SIGINT, *endings)}
     try:
         thread.start()
         threading.stack_size(before)
@@ -64,7 +70,8 @@ def interruptible(work: Callable[[], Result], stop: Callable[[], None]) -> Resul
         _abort(thread, ended)
         raise
     finally:
-        signal.signal(signal.SIGINT, previous)
+        for each, handler in previous.items():
+            signal.signal(each, handler)
     if errors:
         raise errors[0]
     return results[0]

@@ -15,8 +15,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from dagster import DagsterInstance
 
-from alpha_pipeline.cli.interrupt import interruptible
+from alpha_pipeline.cli.interrupt import ENDINGS, interruptible
 from alpha_pipeline.evaluator import Evaluator
 from alpha_pipeline.generate import make_generator
 from alpha_pipeline.generate.propose import propose
@@ -104,6 +105,26 @@ def test_the_second_aborts(home: Path) -> None:
     assert lines[-1] == "aborted; what was committed before is kept\n"
     assert not any("Traceback" in line for line in lines)
     assert not (home / "exports").exists()
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_closed_terminal_or_a_kind_kill_ends_the_run_for_dagster_too(home: Path, ending: int) -> None:
+    """Else two of them would hold both places that the queue of `ui` has, for ever."""
+    with mining(home, "mining …") as (process, _):
+        process.send_signal(ending)
+        assert process.wait(timeout=20) == 130
+    with DagsterInstance.from_config(str(Home(home).dagster)) as instance:
+        assert [run.status.value for run in instance.get_runs(limit=1)] == ["FAILURE"]
+
+
+def test_nohup_is_respected() -> None:
+    """What the shell told us to ignore stays ignored."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert interruptible(lambda: os.kill(os.getpid(), signal.SIGHUP), lambda: None) is None
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_a_request_before_the_first_batch(ingested: tuple[Path, Ran]) -> None:
