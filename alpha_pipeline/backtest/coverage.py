@@ -37,13 +37,13 @@ def missing_share(
     """Share of NaN and infinite cells of a signal among the universe cells that could have a value.
 
     Args:
-        signal, universe, age: [T, N]; age counts the days since the instrument joined the universe (see Panel).
-        lookback: rows the expression needs before today. Rows before it, and instruments younger than it, are left out.
-        days: rows to look at; the search window, for anything that selects.
+        signal, universe, age: [T, N]; age counts the days since the instrument's first bar.
+        lookback: rows the expression needs before today; instruments younger than that are left out.
+        days: rows to look at: those of the search window on which the lookback is filled, for anything that selects.
 
     Returns:
         A fraction; 1.0 where no cell is old enough, since then nothing speaks for the signal.
     """
-    first = max(days.start, lookback)
-    cells, missing = _count(read_only(signal), read_only(universe), read_only(age), lookback, first, days.stop)
+    arrays = read_only(signal), read_only(universe), read_only(age)
+    cells, missing = _count(*arrays, lookback, days.start, days.stop)
     return missing / cells if cells else 1.0

@@ -28,7 +28,6 @@ FIELD_UNITS: Mapping[str, str] = {
     "returns": "fraction a day, total return close to close",
     "cap": "USD",
 }
-LONGEST_GAP = 5  # missing bars over which a return is still close over last close
 
 FloatMatrix = NDArray[np.float32]
 
@@ -85,10 +84,10 @@ class Panel:
         fields: name → float32 [T, N] in C order: open high low close volume vwap returns, and cap where given;
             units in `FIELD_UNITS`. adv{N} is derived by the engine.
         universe: bool [T, N], in TOPn that month and has a bar that day.
-        age: int32 [T, N], trading days since the instrument's present universe spell began, 0 on its first day,
-            -1 where it is no member. A missing bar does not end a spell; leaving TOPn or the end of its life does.
-        pnl_returns: float32 [T, N], close-to-close total return of day t, not pasteurized; NaN where there is no
-            bar on day t, no earlier bar, or more than `LONGEST_GAP` bars are missing between.
+        age: int32 [T, N], trading days since the instrument's first bar, 0 on it and -1 before. A column that begins
+            after a cut is as young as its first bar.
+        pnl_returns: float32 [T, N], close-to-close total return of day t, not pasteurized; NaN unless day t and the
+            day before both have a bar.
         groups: name → int32 [N], non-decreasing codes 0..G-1; "market" always, sector, industry and subindustry
             where the source gives them (labels nest: an industry code is that of sector/industry).
     """
@@ -146,7 +145,7 @@ class Panel:
             instruments=np.asarray(instruments, dtype=np.str_),
             fields=pasteurized,
             universe=universe,
-            age=spell_age(member),
+            age=listing_age(close),
             pnl_returns=pnl_returns,
             groups=codes,
             info=info,
@@ -225,29 +224,19 @@ class Panel:
 
 
 def close_returns(close: FloatMatrix) -> FloatMatrix:
-    """Total return of each day from adjusted closes, float32 [T, N].
-
-    NaN where the day has no bar, where no earlier bar exists, and after more than `LONGEST_GAP` missing bars.
-    """
-    rows = len(close)
-    present = np.isfinite(close)
-    row = np.arange(rows, dtype=np.int32)[:, None]
-    last = np.maximum.accumulate(np.where(present, row, np.int32(-1)), axis=0)  # row of the latest bar up to t
-    previous = np.full_like(last, -1)
-    previous[1:] = last[:-1]
-    usable = present & (previous >= 0) & (row - previous <= LONGEST_GAP + 1)
-    earlier = np.take_along_axis(close, np.maximum(previous, 0), axis=0)
+    """Total return of each day from adjusted closes, float32 [T, N]; NaN unless that day and the last have a bar."""
+    returns = np.full(close.shape, np.nan, np.float32)
     with np.errstate(divide="ignore", invalid="ignore"):
-        returns = (close.astype(np.float64) / earlier - 1.0).astype(np.float32)
-    returns[~usable] = np.nan
+        returns[1:] = (close[1:].astype(np.float64) / close[:-1] - 1.0).astype(np.float32)
     return returns
 
 
-def spell_age(member: NDArray[np.bool_]) -> NDArray[np.int32]:
-    """Days since the present run of True began, 0 on its first day and -1 where False; int32 [T, N]."""
-    row = np.arange(len(member), dtype=np.int32)[:, None]
-    outside = np.maximum.accumulate(np.where(member, np.int32(-1), row), axis=0)
-    return np.where(member, row - outside - 1, np.int32(-1)).astype(np.int32)
+def listing_age(close: FloatMatrix) -> NDArray[np.int32]:
+    """Days since each instrument's first bar, 0 on it and -1 before; int32 [T, N]. A gap makes nobody younger."""
+    row = np.arange(len(close), dtype=np.int32)[:, None]
+    present = np.isfinite(close)
+    first = np.where(present.any(axis=0), present.argmax(axis=0), len(close))
+    return np.maximum(row - first, -1).astype(np.int32)
 
 
 def content_version(panel: Panel) -> str:

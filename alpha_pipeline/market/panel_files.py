@@ -20,7 +20,7 @@ from alpha_pipeline.errors import BadInput
 from alpha_pipeline.market.panel import Panel, PanelInfo, content_version
 
 MANIFEST = "manifest.json"
-LAYOUT = 2  # raised whenever the files change their meaning
+LAYOUT = 3  # raised whenever the files change their meaning
 REBUILD = "build the panel again with `alpha-pipeline ingest`"
 
 

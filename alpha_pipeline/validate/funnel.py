@@ -19,7 +19,7 @@ FUNNEL: tuple[Stage, ...] = (
     Stage("syntax", "Does the text parse?", Needs.TEXT, each(stages.syntax)),
     Stage("types", "Do types fit, and does the panel hold the data?", Needs.TREE, each(stages.types)),
     Stage("complexity", "Is it at most 10 operators deep?", Needs.TREE, each(stages.complexity)),
-    Stage("execution", "Does it run on 100 instruments × 500 days in 5 s?", Needs.TYPED, each(stages.execution)),
+    Stage("execution", "Does it run on 100 instruments × 500 days in 5 s?", Needs.TYPED, each(stages.execution), False),
     Stage("finite", "Is at most 5 % of the universe's cells missing?", Needs.RAN, each(stages.finite)),
     Stage("correlation", "Is it at most 0.7 correlated with the accepted pool?", Needs.RAN, stages.correlation),
     Stage("performance", "Sharpe ≥ 1.25, turnover 1–70 %, fitness ≥ 1?", Needs.RAN, each(stages.performance)),

@@ -94,6 +94,9 @@ class Pool:
         for row in worst(pool_correlation(self.frame(trials), pnl, self.minimum_days)).to_dicts():
             days = int(row["fewest_common_days"])
             found[row["alpha_id"]] = Nearest(row["max_absolute_correlation"], row["most_correlated"], days)
+        if not self.forgive_itself:
+            for alpha_id in found.keys() & set(self.alpha_ids):  # whatever its profit was on the data of that day
+                found[alpha_id] = Nearest(1.0, alpha_id, found[alpha_id].fewest_common_days)
         return found
 
     def frame(self, trials: Sequence[Trial]) -> pl.DataFrame:

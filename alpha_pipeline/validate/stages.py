@@ -72,12 +72,14 @@ class Stage:
         question: what it asks, for pages and the Dagster UI.
         needs: when it can be asked.
         judge: the answer for a batch.
+        repeatable: its values are the same in every run; measured seconds are not, and stay out of the tables.
     """
 
     name: str
     question: str
     needs: Needs
     judge: Judge
+    repeatable: bool = True
 
 
 def each(judge: Callable[[Candidate, Bench], Finding]) -> Judge:

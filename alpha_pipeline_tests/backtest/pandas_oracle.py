@@ -33,8 +33,8 @@ class Prices:
 
     @property
     def earned(self) -> pd.DataFrame:
-        """Return of each day over the last bar's close, at most five bars missing between."""
-        return self.close / self.close.ffill(limit=5).shift(1) - 1
+        """Return of each day over the close of the day before; none over a missing bar."""
+        return self.close / self.close.shift(1) - 1
 
     def seen(self, name: str) -> pd.DataFrame:
         """A field as an expression sees it: nothing outside the universe."""

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from alpha_pipeline.errors import BadInput
 from alpha_pipeline.market import panel_files
-from alpha_pipeline.market.panel import Panel, PanelInfo, close_returns, content_version, spell_age
+from alpha_pipeline.market.panel import Panel, PanelInfo, close_returns, content_version, listing_age
 
 INFO = PanelInfo(
     "market-1", "market", "synthetic", True, "TOP3", warnings=("SYNTHETIC market",), settings={"floor": 1.0}
@@ -58,23 +58,17 @@ def test_arrays_are_float32_c_order_and_read_only() -> None:
             values[0, 0] = 1
 
 
-def test_age_counts_days_of_the_present_spell() -> None:
-    member = np.array([[0, 1], [1, 1], [1, 0], [0, 1], [1, 1]], bool)
-    assert spell_age(member).tolist() == [[-1, 0], [0, 1], [1, -1], [-1, 0], [0, 1]]
-    assert make().age[9:12, 2].tolist() == [-1, 0, 1]
-    assert make().age[4, 1] == 4  # a missing bar ends no spell
+def test_age_counts_days_since_the_first_bar() -> None:
+    close = np.array([[np.nan, 1], [2, np.nan], [np.nan, np.nan], [3, 1]], np.float32)
+    assert listing_age(close).tolist() == [[-1, 0], [0, 1], [1, 2], [2, 3]]  # neither a gap nor a leave makes younger
+    assert listing_age(np.full((3, 1), np.nan, np.float32)).tolist() == [[-1], [-1], [-1]]
 
 
-def test_returns_over_gaps() -> None:
-    close = np.full((12, 2), 100, np.float32)
-    close[1:6, 0] = np.nan  # five bars missing: still close over last close
-    close[6, 0] = 110
-    close[1:7, 1] = np.nan  # six: no return
+def test_there_is_no_return_over_a_gap() -> None:
+    close = np.array([[100], [np.nan], [110], [121]], np.float32)
     returns = close_returns(close)
-    assert returns[6, 0] == pytest.approx(0.1)
-    assert np.isnan(returns[7, 1])
-    assert np.isnan(returns[:6]).all()
-    assert returns[8:].tolist() == [[0, 0]] * 4
+    assert np.isnan(returns[:3]).all()
+    assert returns[3, 0] == pytest.approx(0.1)
 
 
 def test_sub_panels() -> None:
@@ -85,7 +79,7 @@ def test_sub_panels() -> None:
     assert panel.columns(np.array([1, 0, 0, 0, 0, 1], bool)).groups["sector"].tolist() == [0, 1]
     part = panel.rows(10, 20)
     assert part.shape == (10, 6)
-    assert part.age[0, 2] == 0
+    assert part.age[0, 2] == 10  # counted from before the part
     assert len({panel.version, some.version, part.version, panel.columns([0, 3]).version}) == 4
 
 
@@ -267,11 +261,12 @@ def test_label() -> None:
 
 @given(st.lists(st.lists(st.booleans(), min_size=3, max_size=3), min_size=1, max_size=12))
 def test_age_against_a_loop(rows: list[list[bool]]) -> None:
-    member = np.array(rows)
-    expected = np.full(member.shape, -1)
+    present = np.array(rows)
+    expected = np.full(present.shape, -1)
     for column in range(3):
-        age = -1
         for row in range(len(rows)):
-            age = age + 1 if member[row, column] else -1
-            expected[row, column] = age
-    np.testing.assert_array_equal(spell_age(member), expected)
+            if expected[row - 1, column] >= 0 and row:
+                expected[row, column] = expected[row - 1, column] + 1
+            elif present[row, column]:
+                expected[row, column] = 0
+    np.testing.assert_array_equal(listing_age(np.where(present, 1, np.nan).astype(np.float32)), expected)

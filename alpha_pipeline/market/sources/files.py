@@ -73,7 +73,7 @@ class FilesSource:
 
     def describe(self) -> SourceInfo:
         survey, warnings = self._survey, []
-        market = f"files-{_plain_name(self.path)}"
+        place = hashlib.sha256(str(self.path.resolve()).encode()).hexdigest()[:6]
         years = max((survey.last - survey.first).days / 365.25, 1.0)
         survivors = survey.instruments - survey.alive < FEWEST_ENDINGS * years * survey.instruments
         if survivors:
@@ -98,8 +98,8 @@ class FilesSource:
             names = ", ".join(path.name for path in self._aside[:5]) + (" …" if len(self._aside) > 5 else "")
             warnings.append(f"{len(self._aside)} files without price columns were left aside: {names}")
         return SourceInfo(
-            market_id=f"{market}-{self._fingerprint}",
-            market=market,
+            market_id=f"files-{_plain_name(self.path)}-{self._fingerprint}",
+            market=f"files-{_plain_name(self.path)}-{place}",
             source="files",
             synthetic=False,
             adjusted_as_of=as_of,

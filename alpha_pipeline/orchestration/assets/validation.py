@@ -69,6 +69,8 @@ def build_stage_asset(number: int, stage: Stage, upstream: str) -> dg.AssetsDefi
         verdicts = judge(number, candidates, run.bench) if candidates else []
         seconds = time.perf_counter() - begun
         judged = _table(entered, verdicts)
+        if not stage.repeatable:
+            judged = judged.with_columns(pl.lit(None, pl.Float64).alias("value"))
         counted = count(verdicts) if verdicts else StageCount(number, stage.name, 0, 0, {})
         yield dg.Output(judged, metadata=_metadata(counted, candidates, verdicts, run, seconds))
         repeated = judged.height - judged["alpha_id"].n_unique()
