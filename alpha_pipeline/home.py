@@ -20,6 +20,7 @@ from alpha_pipeline.errors import BadInput
 from alpha_pipeline.ledger import sql_folder
 from alpha_pipeline.market.panel import Panel
 
+FOLDERS = ("lake", "panels", "dagster", "exports")
 DAGSTER_YAML = """\
 telemetry:
   enabled: false
@@ -64,6 +65,16 @@ class Home:
             config.write_text(DAGSTER_YAML)
         return folder
 
+    def check_writable(self) -> None:
+        """Before work whose result is to be kept.
+
+        Raises:
+            BadInput: a folder of this home is there and cannot be written to.
+        """
+        for folder in (self.root, *(self.root / name for name in FOLDERS)):
+            if folder.exists() and not os.access(folder, os.W_OK | os.X_OK):
+                raise BadInput("it cannot be written to", f"ALPHA_HOME {folder}", "name a folder that can be written")
+
     def panel_folder(self, version: str) -> Path:
         """Where a panel of that version is, or would be."""
         if not version.isalnum():
@@ -87,8 +98,9 @@ class Home:
                 raise BadInput("no panel yet", str(self.root), "run `alpha-pipeline ingest` or `mine` first")
         folder = self.panel_folder(version)
         if not folder.is_dir():
-            held = ", ".join(self.versions()) or "none"
-            raise BadInput(f"there is no panel {version}", str(folder.parent), f"use one of: {held}")
+            held = ", ".join(self.versions())
+            mend = f"use one of: {held}" if held else "run `alpha-pipeline ingest` or `mine` again"
+            raise BadInput(f"there is no panel {version}", str(folder.parent), mend)
         return Panel.open(folder)
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,9 @@ def test_a_panel_is_found_by_version_and_as_the_current_one(tmp_path: Path, smal
     assert home.versions() == [small_panel.version]
     with pytest.raises(BadInput, match="there is no panel 0123"):
         home.panel("0123")
+    shutil.rmtree(home.panel_folder(small_panel.version))
+    with pytest.raises(BadInput, match="run `alpha-pipeline ingest` or `mine` again"):
+        home.panel()
 
 
 def test_what_was_made_is_remembered_while_it_is_there(tmp_path: Path, small_panel: Panel) -> None:

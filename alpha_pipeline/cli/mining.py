@@ -12,6 +12,8 @@ from alpha_pipeline import progress
 from alpha_pipeline.cli.display import DONE, INTERRUPTED, Listener, emit, say, show, show_table, warn
 from alpha_pipeline.cli.interrupt import interruptible
 from alpha_pipeline.engine.warmup import warmup
+from alpha_pipeline.errors import BadInput
+from alpha_pipeline.home import Home
 from alpha_pipeline.market.cleaning import RULES
 from alpha_pipeline.orchestration.assets.validation import asset_name
 from alpha_pipeline.orchestration.launch import Finished, Launcher
@@ -28,6 +30,12 @@ def _settings(options: argparse.Namespace) -> Settings:
     return load_settings(**{name: getattr(options, name, None) for name in names})
 
 
+def _launcher(options: argparse.Namespace) -> Launcher:
+    workbench = Workbench(_settings(options))
+    workbench.home.check_writable()
+    return Launcher(workbench)
+
+
 def peak_memory() -> int:
     """The largest resident memory of this process so far, in bytes, mapped pages included."""
     unit = 1 if sys.platform == "darwin" else 1024
@@ -36,7 +44,7 @@ def peak_memory() -> int:
 
 def ingest(options: argparse.Namespace) -> int:
     """Read prices and make the panel current."""
-    launcher = Launcher(Workbench(_settings(options)))
+    launcher = _launcher(options)
     begun = time.perf_counter()
     with Listener() as listener, progress.listening(listener):
         finished = interruptible(launcher.ingest, listener.stop)
@@ -75,11 +83,24 @@ def show_panel(finished: Finished) -> None:
     show_table(f"{panel['market']}: {size} (panel {panel['data_version']})", ["taken out by rule", "rows"], rows)
 
 
+def current_market(home: Home) -> str | None:
+    """Market and universe of the current panel, in words; None where there is none."""
+    try:
+        info = home.panel().info
+    except BadInput:
+        return None
+    return f"{info.market} {info.universe}"
+
+
 def mine(options: argparse.Namespace) -> int:
     """Run the pipeline for a new generation run."""
-    launcher = Launcher(Workbench(_settings(options)))
+    launcher = _launcher(options)
     with Listener() as listener, progress.listening(listener):
+        before = current_market(launcher.workbench.home)
         version, ingested = interruptible(launcher.ensure_panel, listener.stop)
+        now = current_market(launcher.workbench.home)
+        if before not in (None, now):
+            say(f"note: the current panel was {before}, and is {now} from now on (--source, --path and so on choose)")
         if listener.stopped:
             say("stopped after the ingest; the panel is kept")
             return INTERRUPTED

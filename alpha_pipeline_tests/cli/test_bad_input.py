@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
@@ -249,6 +250,17 @@ def test_what_to_validate(ingested: Mined, tmp_path: Path) -> None:
     assert "cannot be read as text (it is not UTF-8)" in refused(home, "validate", "--file", tmp_path / "binary")
     (tmp_path / "empty").write_text("# only a comment\n\n")
     assert "it holds no expression" in refused(home, "validate", "--file", tmp_path / "empty")
+
+
+@pytest.mark.parametrize("folder", ["", "lake", "panels", "dagster", "exports"])
+def test_a_home_for_reading_only(mined: Mined, folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Told before work; looking at it goes on."""
+    closed = mined[0] / folder
+    real = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != closed and real(path, mode))
+    for command in ("mine", "ingest", "ui"):
+        assert f"ALPHA_HOME {closed}: it cannot be written to; name a folder" in refused(mined[0], command)
+    assert call("evaluate", "close", "--home", mined[0]).code == 0
 
 
 def test_places_that_cannot_be_written(mined: Mined, tmp_path: Path) -> None:

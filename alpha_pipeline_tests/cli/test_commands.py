@@ -228,6 +228,27 @@ def test_export_as_csv(mined: Mined, tmp_path: Path) -> None:
     assert sorted(row["expression"] for row in rows) == sorted(exported(mined[1]))
 
 
+def test_export_tells_of_alphas_under_other_settings(
+    mined: Mined, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pools are kept apart by settings; what an export leaves out for that is told, and how to ask for it."""
+    home = Path(shutil.copytree(mined[0], tmp_path / "home"))
+    first = call("export", "--json", "--home", home)
+    assert "other settings" not in first.err
+    monkeypatch.setenv("ALPHA_SIMULATION__DECAY", "3")
+    none = call("export", "--home", home)
+    assert none.code == 2
+    assert "was accepted under these settings; export with ALPHA_SIMULATION__DECAY=0" in none.err
+    second = call("mine", "--json", "--candidates", "64", "--seed", "5", "--home", home).json["exported"]
+    assert second > 0
+    assert call("export", "--json", "--home", home).json["exported"] == second
+    monkeypatch.delenv("ALPHA_SIMULATION__DECAY")
+    again = call("export", "--home", home)
+    told = f"note: not among them: {second} accepted under other settings (export with ALPHA_SIMULATION__DECAY=3)"
+    assert again.err.splitlines() == [told]
+    assert f"SYNTHETIC {first.json['exported']} alpha" in again.out
+
+
 def test_universe(mined: Mined) -> None:
     found = call("universe", "--json", "--home", mined[0]).json
     assert set(found) == {
@@ -270,6 +291,10 @@ def test_files_of_a_quant(yahoo_files: tuple[Path, Path], tmp_path: Path) -> Non
     shown = call("evaluate", REVERSAL, "--home", tmp_path)
     assert "SYNTHETIC" not in shown.out + shown.err
     assert "adjusted with later knowledge" in shown.out
+    assert "the current panel was" not in mining.err
+    back = call("mine", "--json", "--candidates", "32", "--home", tmp_path)
+    assert f"note: the current panel was files-my_prices TOP3000, and is {back.json['source']}" in back.err
+    assert call("mine", "--json", *source, "--candidates", "32", "--home", tmp_path).code == 0
     missing = call("evaluate", "cap", "--home", tmp_path)
     assert missing.code == 2
     assert missing.err.startswith("error: ")
