@@ -65,9 +65,26 @@ def test_files_of_several_layouts_in_one_folder(tmp_path: Path) -> None:
     write(tmp_path / "sectors.csv", "symbol,sector\nAA,Tech\n")
     source = FilesSource(tmp_path)
     assert bars(source)["instrument"].to_list() == ["AA", "BB", "CC", "CC", "DD"]
-    assert any(
-        "1 files without price columns were left aside: sectors.csv" in text for text in source.describe().warnings
-    )
+    assert "Files without price columns, left aside: 1 (sectors.csv)." in source.describe().warnings
+
+
+def test_files_without_a_row_are_told(tmp_path: Path) -> None:
+    """Their tickers would be missing without a word."""
+    for name in ("A", "B", "C", "D", "E", "F"):
+        write(tmp_path / f"{name}.csv", YAHOO)
+    write(tmp_path / "GG.csv", YAHOO + ROWS)
+    told = FilesSource(tmp_path).describe().warnings
+    assert "Files with a header and no row: 6 (A.csv, B.csv, C.csv, D.csv, E.csv, …)." in told
+
+
+def test_a_path_in_the_user_s_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`--path=~/prices`: the shell leaves the tilde to us."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    write(tmp_path / "prices" / "AA.csv", YAHOO + ROWS)
+    write(tmp_path / "sectors.csv", "symbol,sector\nAA,Tech\n")
+    source = open_source("files", "~/prices", "~/sectors.csv")
+    assert source.months() == (date(2020, 1, 2), date(2020, 1, 3))
+    assert source.groups() is not None
 
 
 @pytest.mark.parametrize(
@@ -177,7 +194,7 @@ def test_missing_and_empty_paths(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"the folder holds none of .parquet, .csv"):
         FilesSource(tmp_path / "empty")
     write(tmp_path / "other" / "notes.csv", "a,b\n1,2\n")
-    with pytest.raises(BadInput, match="no file in the folder has price columns"):
+    with pytest.raises(BadInput, match="has price columns; name them date, open, high, low, close, volume"):
         FilesSource(tmp_path / "other")
     write(tmp_path / "half" / "AA.csv", "Date,Open,High,Low,Volume\n")
     with pytest.raises(BadInput, match=r"AA.csv: the column 'close' is missing"):

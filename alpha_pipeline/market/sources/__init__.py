@@ -37,7 +37,13 @@ def open_source(kind: str, path: str | Path | None = None, groups: str | Path | 
         if path is not None or groups is not None:
             raise BadInput("the synthetic market takes no path and no groups", "source", "use --source files for files")
         return SyntheticSource(**options)
+    path, groups = _from_home(path), _from_home(groups)
     if path is None:
         what = "files need a path" if kind == "files" else "yahoo needs tickers"
         raise BadInput(what, "source", "give --path" + (" AAPL,MSFT or a file of them" if kind == "yahoo" else ""))
     return SOURCES[kind](path, groups=groups, **options)
+
+
+def _from_home(path: str | Path | None) -> str | Path | None:
+    """`~/prices` as a shell would read it: in `--path=~/prices` and in the environment it stays as it is."""
+    return Path(path).expanduser() if path is not None and str(path).startswith("~") else path

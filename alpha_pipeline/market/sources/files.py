@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
@@ -20,6 +20,7 @@ from alpha_pipeline.market.sources.layout import (
     DATE_FORMATS,
     EXTENSIONS,
     MISSING_TEXT,
+    NEEDED,
     as_date,
     columns_of,
     extension,
@@ -43,6 +44,7 @@ class _Survey:
     instruments: int
     alive: int  # instruments with a bar in the last week
     unreadable: int  # values in number columns that are no numbers
+    bare: list[str]  # files of one ticker that hold no row
 
 
 class FilesSource:
@@ -95,8 +97,9 @@ class FilesSource:
         if survey.unreadable:
             warnings.append(f"{survey.unreadable} values are no numbers; their rows are quarantined (C01).")
         if self._aside:
-            names = ", ".join(path.name for path in self._aside[:5]) + (" …" if len(self._aside) > 5 else "")
-            warnings.append(f"{len(self._aside)} files without price columns were left aside: {names}")
+            warnings.append(f"Files without price columns, left aside: {_some(path.name for path in self._aside)}.")
+        if survey.bare:
+            warnings.append(f"Files with a header and no row: {_some(survey.bare)}.")
         return SourceInfo(
             market_id=f"files-{_plain_name(self.path)}-{self._fingerprint}",
             market=f"files-{_plain_name(self.path)}-{place}",
@@ -161,7 +164,8 @@ class FilesSource:
             else:
                 aside.append(path)
         if not files:
-            raise BadInput("no file in the folder has price columns", str(self.path), "see the README for the layouts")
+            mend = f"name them {', '.join(NEEDED)}, with commas between them"
+            raise BadInput("no file in the folder has price columns", str(self.path), mend)
         return files, aside
 
     def _scan(self) -> pl.LazyFrame:
@@ -260,6 +264,7 @@ class FilesSource:
             raise BadInput(what, str(self.path), "add a column 'symbol', or give one file per ticker")
         last = seen["last"].max()
         first = seen["first"].min()
+        named = set(seen["instrument"])
         if not (isinstance(first, date) and isinstance(last, date)):  # every date was read, so one exists
             raise TypeError(f"dates were read as {type(first)} and {type(last)}")
         return _Survey(
@@ -268,7 +273,14 @@ class FilesSource:
             instruments=seen["instrument"].drop_nulls().len(),
             alive=seen.filter(pl.col("instrument").is_not_null() & (pl.col("last") > last - LAST_WEEK)).height,
             unreadable=sum(int(seen[f"?{name}"].sum()) for name in doubtful),
+            bare=[path.name for path, found in self._files if "instrument" not in found and ticker(path) not in named],
         )
+
+
+def _some(names: Iterable[str]) -> str:
+    """How many, and the first few by name."""
+    listed = list(names)
+    return f"{len(listed)} ({', '.join(listed[:5])}{', …' if len(listed) > 5 else ''})"
 
 
 def _plain_name(path: Path) -> str:
