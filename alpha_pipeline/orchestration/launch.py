@@ -55,7 +55,9 @@ class Launcher:
         """The home's Dagster instance; made at the first need, so that bad input leaves nothing behind."""
         os.environ["DAGSTER_HOME"] = str(self.workbench.home.dagster)
         os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")
-        return DagsterInstance.from_ref(InstanceRef.from_dir(str(self.workbench.home.dagster), overrides=UNCAPTURED))
+        folder = self.workbench.home.dagster
+        with FileLock(folder / "instance.lock"):  # two first starts at once would both make Dagster's database
+            return DagsterInstance.from_ref(InstanceRef.from_dir(str(folder), overrides=UNCAPTURED))
 
     @cached_property
     def definitions(self) -> Definitions:
@@ -97,10 +99,13 @@ class Launcher:
             raise BadInput(f"there are days outside {FIRST_MONTH} to today", f"prices from {first} to {last}", mend)
 
     def new_run(self) -> str:
-        """The key of a new generation run, `run-0001` and so on, added as a partition."""
+        """The key of a new generation run, `run-0001` and so on, added as a partition.
+
+        Runs that the lake remembers count too: who deletes the Dagster instance must not write over their exports.
+        """
         with FileLock(self.workbench.home.root / "runs.lock"):
             name = str(GENERATION_RUNS.name)
-            held = self.instance.get_dynamic_partitions(name)
+            held = [*self.instance.get_dynamic_partitions(name), *self.workbench.recorded_runs()]
             numbers = [int(m.group(1)) for key in held if (m := re.fullmatch(r"run-(\d+)", key))]
             key = f"run-{max(numbers, default=0) + 1:04d}"
             self.instance.add_dynamic_partitions(name, [key])

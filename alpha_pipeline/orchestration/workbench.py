@@ -126,6 +126,12 @@ class Workbench:
         """The price source that an ingest names."""
         return self.opener(kind, path=path, groups=groups)
 
+    def recorded_runs(self) -> list[str]:
+        """The keys of all generation runs that were ever started in this home."""
+        if not self.lake.exists(RUNS):
+            return []
+        return self.lake.scan(RUNS).select("generation_run").collect()["generation_run"].to_list()
+
     def evaluator(self, panel: Panel) -> Evaluator:
         """An evaluator on a panel under the present settings."""
         return self._evaluator(panel, self.settings.simulation_on(panel), self.settings.windows(panel))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -141,3 +142,13 @@ def test_a_stage_can_be_run_by_another_process(mined: Mined) -> None:
     again = FUNNEL[6].judge(candidates, run.bench)
     assert [f.passed for f in again] == rows["passed"].to_list()
     assert [f.value for f in again] == rows["value"].to_list()
+
+
+def test_runs_go_on_counting_when_the_dagster_instance_is_deleted(tmp_path: Path) -> None:
+    launcher = small_launcher(tmp_path, candidates=16)
+    key = launcher.new_run()
+    launcher.generate(key, launcher.ensure_panel()[0])
+    launcher.instance.dispose()
+    shutil.rmtree(launcher.workbench.home.dagster)
+    assert key == "run-0001"
+    assert small_launcher(tmp_path).new_run() == "run-0002"
