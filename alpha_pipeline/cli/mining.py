@@ -104,9 +104,9 @@ def mine(options: argparse.Namespace) -> int:
         if listener.stopped:
             say("stopped after the ingest; the panel is kept")
             return INTERRUPTED
-        warmup(say)
         panel = launcher.workbench.home.panel(version)
         launcher.workbench.evaluator(panel)  # settings that do not fit this panel are told before a run is made
+        warmup(say)
         begun = time.perf_counter()
         key = launcher.new_run()
         finished = interruptible(lambda: launcher.generate(key, version), listener.stop)
