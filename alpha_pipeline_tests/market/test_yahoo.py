@@ -13,13 +13,13 @@ from typing import Any
 from urllib.parse import urlparse
 
 import pytest
+import yfinance
 
 from alpha_pipeline.errors import BadInput
 from alpha_pipeline.market.build import build_from
 from alpha_pipeline.market.sources import open_source
 from alpha_pipeline.market.sources.yahoo import YahooSource
 
-yfinance = pytest.importorskip("yfinance")
 DAYS = [date(2020, 1, day) for day in (2, 3, 6, 7, 8)]
 
 
