@@ -19,7 +19,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from alpha_pipeline.backtest import SimulationSettings, Windows
 from alpha_pipeline.errors import BadInput
-from alpha_pipeline.expression.dialects import PROFILES
+from alpha_pipeline.expression import ACCOUNTS
 from alpha_pipeline.generate import GENERATORS
 from alpha_pipeline.market.cleaning import CleaningSettings
 from alpha_pipeline.market.panel import Panel
@@ -79,10 +79,10 @@ def _day(text: Any) -> str | None:
 
 
 def _thresholds(values: Any) -> Any:
-    profile = values.get("profile", PROFILES[0]) if isinstance(values, dict) else PROFILES[0]
-    if profile not in PROFILES:
+    profile = values.get("profile", ACCOUNTS[0]) if isinstance(values, dict) else ACCOUNTS[0]
+    if profile not in ACCOUNTS:
         where = "setting ALPHA_THRESHOLDS__PROFILE"
-        raise BadInput(f"there is no profile {profile!r}", where, f"use one of {', '.join(PROFILES)}")
+        raise BadInput(f"there is no profile {profile!r}", where, f"use one of {', '.join(ACCOUNTS)}")
     return values
 
 

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator
 from alpha_pipeline.errors import BadInput
 from alpha_pipeline.expression import OPERATORS, Call, Constant, Field, Node, Slot, adv_window, average_volume
 
-CROSS_SECTIONAL = ("cross_section", "group")
+CROSS_SECTIONAL = ("cross_sectional", "group")
 
 
 def resolve(node: Node, fields: Collection[str], groups: Collection[str]) -> Node:

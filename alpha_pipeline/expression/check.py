@@ -1,97 +1,221 @@
-"""Stage 2's question: do types, arity and windows fit, and does the panel hold the data?"""
+"""Stage 2's question: do names, types, arity, attributes and windows fit, and is the data held?
+
+The platform's own words are used wherever they are known; a place and a suggestion follow them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 
-from alpha_pipeline.expression.errors import TypeProblem, nearest
-from alpha_pipeline.expression.fields import adv_window, field_spec
-from alpha_pipeline.expression.nodes import Constant, Field, Node, Path
-from alpha_pipeline.expression.operator import OPERATORS, Operator
+from alpha_pipeline.expression.choices import DEFAULT_CHOICES, Choices
+from alpha_pipeline.expression.errors import TypeProblem, nearest, shown
+from alpha_pipeline.expression.fields import CATALOGUE, Catalogue, adv_window
+from alpha_pipeline.expression.nodes import Call, Constant, Field, Node, Path
+from alpha_pipeline.expression.operator import OPERATORS, SPELLINGS, Attribute, Operator, folded
 from alpha_pipeline.expression.parser import Parsed
-from alpha_pipeline.expression.printer import number_text, to_text
-from alpha_pipeline.expression.types import Slot, ValueType
-
-LONGEST_WINDOW = 9_999
-"""Days; a bound on memory, not on taste: the search itself draws windows from 5 to 252."""
+from alpha_pipeline.expression.printer import attribute_text, number_text, to_text
+from alpha_pipeline.expression.profiles import LEGACY_NAMES, available
+from alpha_pipeline.expression.types import AttributeKind, AttributeValue, Slot, ValueType
 
 
-def check(expression: Node | Parsed, available: Collection[str] | None = None) -> ValueType:
+def check(
+    expression: Node | Parsed,
+    held: Collection[str] | None = None,
+    *,
+    catalogue: Catalogue = CATALOGUE,
+    profile: str = "all",
+    choices: Choices = DEFAULT_CHOICES,
+    runs_here: bool = True,
+) -> ValueType:
     """The type of an expression that may be an alpha.
 
     Args:
         expression: a tree, or a parsed text, whose positions then go into errors.
-        available: names of the fields and groups that the panel holds (`adv{N}` needs `volume`); None for all.
+        held: names of the fields and groups that the panel holds (`adv{N}` needs `volume`); None for all.
+        catalogue: the fields that there are.
+        profile: the operators that may be used (see `profiles`).
+        runs_here: refuse operators that run on the platform only.
 
     Raises:
-        TypeProblem: wrong arity, an argument of a type that does not fit, a window that is none, missing data, or a
-            whole that is a number or a group.
+        TypeProblem: an unknown or inaccessible name, wrong arity, an argument or attribute that does not fit, missing
+            data, or a whole that is a number or a group.
     """
-    checker = _Checker(expression, available)
+    checker = _Checker(expression, held, catalogue, profile, choices, runs_here)
     root = expression.node if isinstance(expression, Parsed) else expression
     result = checker.type_of(root, ())
-    if result in (ValueType.CONSTANT, ValueType.GROUP):
+    if result not in (ValueType.MATRIX, ValueType.BOOLEAN):
         raise checker.problem((), f"the expression is a {result.value}: an alpha needs a value per instrument and day")
     return result
 
 
 class _Checker:
-    def __init__(self, expression: Node | Parsed, available: Collection[str] | None) -> None:
+    def __init__(
+        self,
+        expression: Node | Parsed,
+        held: Collection[str] | None,
+        catalogue: Catalogue,
+        profile: str,
+        choices: Choices,
+        runs_here: bool,
+    ) -> None:
         self.parsed = expression if isinstance(expression, Parsed) else None
-        self.available = available
+        self.held = held
+        self.catalogue = catalogue
+        self.profile = profile
+        self.longest_window = int(choices.longest_window)
+        self.runs_here = runs_here
+        if self.parsed is not None:
+            self.check_variables(self.parsed)
 
     def problem(self, path: Path, message: str, suggestion: str | None = None) -> TypeProblem:
         if self.parsed is None:
             return TypeProblem(message, suggestion=suggestion)
-        return TypeProblem(message, self.parsed.text, self.parsed.positions.get(path), suggestion)
+        return TypeProblem(message, self.parsed.text, self.parsed.at(path).position, suggestion)
+
+    def check_variables(self, parsed: Parsed) -> None:
+        for name, position in parsed.variables:
+            if self.catalogue.spec(name) is not None:
+                raise TypeProblem(f"variable `{name}` would hide the data field of that name", parsed.text, position)
 
     def type_of(self, node: Node, path: Path) -> ValueType:
         if isinstance(node, Constant):
             return ValueType.CONSTANT
         if isinstance(node, Field):
             return self.field_type(node, path)
-        operator = OPERATORS[node.operator]
-        if len(node.arguments) != operator.arity:
-            count = f"{operator.arity} argument{'s' if operator.arity != 1 else ''}"
-            raise self.problem(path, f"{operator.signature} takes {count}, found {len(node.arguments)}")
-        types = []
-        for position, (slot, argument) in enumerate(zip(operator.slots, node.arguments, strict=True)):
-            types.append(self.argument_type(operator, slot, argument, (*path, position)))
-        numeric = [types[i] for i in operator.numeric_positions]
-        if all(t is ValueType.CONSTANT for t in numeric):
+        operator = self.operator(node, path)
+        slots = self.slots(operator, node, path)
+        types = [
+            self.argument_type(operator, slot, argument, (*path, position))
+            for position, (slot, argument) in enumerate(zip(slots, node.arguments, strict=True))
+        ]
+        self.check_attributes(operator, node, path)
+        if operator.across == "cells" and types and all(found is ValueType.CONSTANT for found in types):
             return ValueType.CONSTANT
-        return operator.result
+        return operator.result or types[0]
+
+    def operator(self, node: Call, path: Path) -> Operator:
+        operator = OPERATORS.get(node.operator)
+        written = self.parsed.at(path).written if self.parsed is not None else ""
+        if operator is None:
+            name = shown(written or node.operator)
+            message = f'Attempted to use inaccessible or unknown operator "{name}"'
+            raise self.problem(path, message, nearest(node.operator, [*OPERATORS, *LEGACY_NAMES]))
+        spelt = folded(written) not in LEGACY_NAMES or folded(written) == folded(operator.name)
+        foreign = not spelt and self.profile in ("user", "consultant")
+        if foreign or not available(operator, self.profile):
+            message = f'Attempted to use inaccessible or unknown operator "{shown(written or node.operator)}"'
+            raise self.problem(path, message, operator.name if foreign else None)
+        if operator.elsewhere and self.runs_here:
+            raise self.problem(path, f"{operator.name} runs {operator.elsewhere}, not here")
+        return operator
+
+    def slots(self, operator: Operator, node: Call, path: Path) -> tuple[Slot, ...]:
+        """The slots of the call's arguments; raises where their number does not fit."""
+        count, window = len(node.arguments), operator.window_position
+        inputs = operator.arity - (window is not None)
+        if operator.variadic:
+            if count >= operator.arity:
+                return operator.slots_of(count)
+            needed = f"at least {inputs} input(s)"
+        else:
+            if count == operator.arity:
+                return operator.slots
+            needed = f"at least {inputs} input(s)" if operator.chained else f"exactly {inputs} input(s)"
+        given = count
+        if window is not None:
+            windowed = bool(node.arguments) and isinstance(node.arguments[-1], Constant)
+            if count == inputs and not windowed:
+                raise self.problem(path, 'Required attribute "lookback" must have a value', operator.signature)
+            given = count - windowed
+        raise self.problem(path, f"Invalid number of inputs : {given}, should be {needed}.", operator.signature)
 
     def field_type(self, node: Field, path: Path) -> ValueType:
-        spec = field_spec(node.name)
+        if node.quoted:
+            raise self.problem(path, f"Got invalid input at index {path[-1] if path else 0}, must be an expression")
+        spec = self.catalogue.spec(node.name)
         if spec is None:
-            raise self.problem(path, f"unknown field `{node.name}`")
+            meant = SPELLINGS.get(folded(node.name))
+            hint = OPERATORS[meant].signature if meant else nearest(node.name, self.catalogue.names())
+            raise self.problem(path, f'Attempted to use unknown variable "{shown(node.name)}"', hint)
         needed = "volume" if adv_window(node.name) else node.name
-        if self.available is not None and needed not in self.available:
-            groups = spec.type is ValueType.GROUP
-            held = [n for n in self.available if (field_spec(n) or spec).type is spec.type]
-            message = f"the panel holds no {'group' if groups else 'field'} `{node.name}` (it has {', '.join(held)})"
-            raise self.problem(path, message, nearest(node.name, held))
+        if self.held is not None and needed not in self.held:
+            others = [name for name in self.held if (self.catalogue.spec(name) or spec).type is spec.type]
+            message = (
+                f"Invalid data field {node.name}: the panel does not hold it (it has {', '.join(others) or 'none'})"
+            )
+            raise self.problem(path, message, nearest(node.name, others))
         return spec.type
 
     def argument_type(self, operator: Operator, slot: Slot, node: Node, path: Path) -> ValueType:
-        found = self.type_of(node, path)
-        if not slot.accepts(found):
-            name = operator.parameters[path[-1]]
-            message = f"{operator.name} takes {slot.value} as `{name}`, found the {found.value} `{_short(node)}`"
-            raise self.problem(path, message)
+        if slot is Slot.ANYTHING and isinstance(node, Field):
+            return ValueType.MATRIX  # names and texts of the platform's own, unknown here
         if slot is Slot.WINDOW:
-            if not isinstance(node, Constant):
-                raise self.problem(
-                    path, f"the window of {operator.name} must be a plain number, found `{_short(node)}`"
-                )
-            if node.value != int(node.value) or not 1 <= node.value <= LONGEST_WINDOW:
-                found_text = number_text(node.value)
-                limits = f"a whole number of days from 1 to {LONGEST_WINDOW}"
-                raise self.problem(path, f"the window of {operator.name} must be {limits}, found {found_text}")
-        return found
+            return self.window_type(operator, node, path)
+        found = self.type_of(node, path)
+        if slot.accepts(found):
+            if slot is Slot.GROUP and isinstance(node, Constant) and node.value != 1:
+                raise self.problem(path, f"{operator.name} takes a group, or 1 for all instruments as one group")
+            return found
+        index, name = path[-1], operator.name
+        if slot is Slot.VECTOR:
+            raise self.problem(path, f"Got invalid input at index {index}, must be an event data")
+        if found is ValueType.VECTOR:
+            raise self.problem(path, f"Operator {name} does not support event inputs.")
+        if found is ValueType.GROUP:
+            raise self.problem(path, "Grouping data used outside of group operator")
+        if found is ValueType.CONSTANT:
+            raise self.problem(path, f"Got invalid input at index {index}, must be an expression")
+        raise self.problem(
+            path, f"{name} takes {slot.value} at index {index}, found the {found.value} `{_short(node)}`"
+        )
+
+    def window_type(self, operator: Operator, node: Node, path: Path) -> ValueType:
+        if not isinstance(node, Constant):
+            raise self.problem(path, 'Got invalid value for attribute "lookback", must be constant or string')
+        if node.value != node.value or node.value % 1 != 0 or not 1 <= node.value <= self.longest_window:
+            limits = f"a whole number of days from 1 to {self.longest_window}"
+            raise self.problem(
+                path, f"the lookback of {operator.name} must be {limits}, found {number_text(node.value)}"
+            )
+        return ValueType.CONSTANT
+
+    # -- attributes --------------------------------------------------------------------------------------------------
+
+    def check_attributes(self, operator: Operator, node: Call, path: Path) -> None:
+        for name, value in node.attributes:
+            attribute = operator.attribute(name)
+            if attribute is None:
+                names = [each.name for each in operator.attributes]
+                raise self.problem(path, f'Unknown attribute "{shown(name)}"', nearest(name, names))
+            problem = _attribute_problem(attribute, value)
+            if problem:
+                message = f'Got invalid value for attribute "{attribute.name}", {problem}'
+                raise self.problem(path, f"{message}, found {attribute_text(attribute.name, value)}")
+        if operator.attributes:
+            given = {name.lower() for name, _ in node.attributes}
+            for each in operator.attributes:
+                if each.required and each.name.lower() not in given:
+                    raise self.problem(path, f'Required attribute "{each.name}" must have a value', operator.signature)
+
+
+def _attribute_problem(attribute: Attribute, value: AttributeValue) -> str | None:
+    """What the value of an attribute must be, or None if it is that."""
+    kind = attribute.type
+    if kind.kind is AttributeKind.FLAG:
+        return None if isinstance(value, bool) else "must be true or false"
+    if kind.kind is AttributeKind.TEXT:
+        if not isinstance(value, str):
+            return "must be a string"
+        return f"must be one of {', '.join(kind.options)}" if kind.options and value not in kind.options else None
+    if isinstance(value, bool) or not isinstance(value, float | int):
+        return "must be a number"
+    if kind.whole and value % 1 != 0:
+        return "must be a whole number"
+    if not kind.lowest <= value <= kind.highest:
+        return f"must be from {kind.lowest:g} to {kind.highest:g}"
+    return None
 
 
 def _short(node: Node) -> str:
     text = to_text(node)
-    return text if len(text) <= 40 else text[:37] + "..."
+    return text if len(text) <= 40 else f"{text[:37]}…"

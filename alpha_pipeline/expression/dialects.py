@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from alpha_pipeline.expression.errors import TypeProblem
 from alpha_pipeline.expression.fields import adv_window, average_volume
-from alpha_pipeline.expression.nodes import Call, Constant, Field, Node
+from alpha_pipeline.expression.nodes import Call, Field, Node
 from alpha_pipeline.expression.operator import OPERATORS
 from alpha_pipeline.expression.printer import to_text
-
-PROFILES = ("user", "consultant")
-"""BRAIN accounts we can write for: an ordinary one (the default) and a consultant's."""
+from alpha_pipeline.expression.profiles import available
 
 
 def export_text(node: Node, profile: str = "user") -> str:
@@ -32,8 +30,8 @@ def export_tree(node: Node, profile: str = "user") -> Node:
         if window is not None and window != 20:
             return average_volume(window)
         return node
-    if isinstance(node, Constant):
+    if not isinstance(node, Call):
         return node
-    if profile not in OPERATORS[node.operator].profiles:
+    if not available(OPERATORS[node.operator], profile):
         raise TypeProblem(f"the platform's `{profile}` profile has no operator `{node.operator}`")
-    return Call(node.operator, tuple(export_tree(argument, profile) for argument in node.arguments))
+    return node.over([export_tree(argument, profile) for argument in node.arguments])

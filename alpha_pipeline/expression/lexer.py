@@ -1,4 +1,4 @@
-"""Text to tokens. Blanks, line breaks and comments (`/* … */`, `# …`) are skipped."""
+"""Text to tokens. Blanks, line breaks and comments (`/* … */`, `# …`, `// …`) are skipped."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from alpha_pipeline.expression.errors import SyntaxProblem
 
 
 class Token(NamedTuple):
-    """A token: its kind (number, name, symbol, end), its text, and its 0-based offset."""
+    """A token: its kind (number, name, text, symbol, end), its text, and its 0-based offset."""
 
     kind: str
     text: str
@@ -17,15 +17,16 @@ class Token(NamedTuple):
 
 
 _TOKEN = re.compile(
-    r"""(?P<skip>\s+|/\*.*?\*/|\#[^\n]*)
+    r"""(?P<skip>(?:\s+|/\*.*?\*/|\#[^\n]*|//[^\n]*)+)
       | (?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)
-      | (?P<name>[A-Za-z_][A-Za-z0-9_]*)
-      | (?P<symbol><=|>=|==|!=|[-+*/^<>(),])""",
+      | (?P<name>[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)?)
+      | (?P<text>"[^"\n]*"|'[^'\n]*')
+      | (?P<symbol><=|>=|==|!=|&&|\|\||[-+*/^<>(),?:;=!])""",
     re.VERBOSE | re.DOTALL | re.ASCII,
 )
 
 LONGEST_TEXT = 10_000
-"""Characters of one expression; far above what a depth of 10 needs, far below what could hold a server."""
+"""Characters of one program; far above what people write, far below what could hold a server."""
 
 
 def tokens(text: str) -> list[Token]:
@@ -36,12 +37,22 @@ def tokens(text: str) -> list[Token]:
     """
     if len(text) > LONGEST_TEXT:
         raise SyntaxProblem(f"the expression has {len(text)} characters, the limit is {LONGEST_TEXT}", text[:200], None)
-    found, position = [], 0
+    found, position, match_at = [], 0, _TOKEN.match
     while position < len(text):
-        match = _TOKEN.match(text, position)
+        match = match_at(text, position)
         if match is None:
-            raise SyntaxProblem(f"unexpected character {text[position]!r}", text, position)
-        if match.lastgroup is not None and match.lastgroup != "skip":
-            found.append(Token(match.lastgroup, match.group(), position))
+            raise SyntaxProblem(_unreadable(text, position), text, position)
+        kind = match.lastgroup
+        if kind is not None and kind != "skip":
+            found.append(Token(kind, match.group(), position))
         position = match.end()
     return [*found, Token("end", "", len(text))]
+
+
+def _unreadable(text: str, position: int) -> str:
+    character = text[position]
+    if character in "\"'":
+        return f"the text after {character} has no end on its line"
+    if text.startswith("/*", position):
+        return "the comment has no end"
+    return f"unexpected character {character!r}"

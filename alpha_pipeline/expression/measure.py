@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alpha_pipeline.expression.fields import field_spec
+from alpha_pipeline.expression.fields import CATALOGUE, Catalogue, field_spec
 from alpha_pipeline.expression.nodes import Call, Constant, Field, Node, walk
 from alpha_pipeline.expression.operator import OPERATORS
 from alpha_pipeline.expression.scale import Exponent
@@ -30,30 +30,33 @@ def fields_used(node: Node) -> frozenset[str]:
     return frozenset(n.name for n in walk(node) if isinstance(n, Field))
 
 
-def lookback(node: Node) -> int:
-    """Rows before today that today's value rests on: `ts_mean(x, 20)` 19, `ts_delay(x, 5)` 5, summed along nesting."""
-    if isinstance(node, Constant):
-        return 0
+def lookback(node: Node, catalogue: Catalogue = CATALOGUE) -> int:
+    """Rows before today that today's value rests on: `ts_mean(x, 20)` 19, `ts_delay(x, 5)` 5, summed along nesting.
+
+    What an operator with a memory (`trade_when`, `hump`) carries over from earlier days is not counted.
+    """
     if isinstance(node, Field):
-        spec = field_spec(node.name)
+        spec = catalogue.spec(node.name)
         return spec.history if spec else 0
+    if not isinstance(node, Call):
+        return 0
     operator = OPERATORS[node.operator]
-    own = 0
+    own = max(operator.history, 0) if operator.window_position is None else 0
     position = operator.window_position
     if position is not None:
         window = node.arguments[position]
         own = int(window.value) + operator.history if isinstance(window, Constant) else 0
-    return own + max(lookback(argument) for argument in node.arguments)
+    return own + max((lookback(argument, catalogue) for argument in node.arguments), default=0)
 
 
 def scale_exponent(node: Node) -> Exponent:
     """The power of an instrument's price scale that the value carries; None where it is no power (see `scale`)."""
-    if isinstance(node, Constant):
-        return 0
     if isinstance(node, Field):
         spec = field_spec(node.name)
         return spec.scale if spec else None
+    if not isinstance(node, Call):
+        return 0
     operator = OPERATORS[node.operator]
-    numeric = [node.arguments[i] for i in operator.numeric_positions]
+    numeric = [node.arguments[i] for i in operator.numeric_of(len(node.arguments))]
     constants = [n.value if isinstance(n, Constant) else None for n in numeric]
     return operator.scale.infer([scale_exponent(n) for n in numeric], constants)

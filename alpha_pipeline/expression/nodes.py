@@ -1,43 +1,63 @@
-"""The tree of an expression: three kinds of immutable node, equal by structure.
+"""The tree of an expression: a few kinds of immutable node, equal by structure.
 
 Nodes hash once and can be shared, so that equal subexpressions are one key everywhere (planner, caches, duplicates).
-They know no text, no types and no data; see `parser`, `check` and the engine for those.
+They know no text, no types and no data, and may be wrong in all of these; see `parser`, `check` and the engine.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
+
+from alpha_pipeline.expression.types import AttributeValue
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A data field or a group by name, such as `close` or `sector`."""
+    """A data field or a group by name, such as `close` or `sector`; or a text in quotes, which `check` refuses."""
 
     name: str
+
+    @property
+    def quoted(self) -> bool:
+        """Whether it is a text in quotes, as written in the place of an input."""
+        return self.name.startswith(('"', "'"))
 
 
 @dataclass(frozen=True, slots=True)
 class Constant:
-    """A number. Windows are constants too: the operator's signature says which argument is one."""
+    """A number, or NaN. Windows are constants too: the operator's signature says which argument is one."""
 
     value: float
+
+    def __post_init__(self) -> None:
+        if self.value != self.value:
+            object.__setattr__(self, "value", math.nan)  # one object, so that it equals itself inside a tuple
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """An operator, by its registered name, applied to arguments; infix forms are calls as well (`a + b` is `add`)."""
+    """An operator, by its registered name, applied to arguments; infix forms are calls as well (`a + b` is `add`).
+
+    `attributes` are those given as name and value, in the order of the operator's declaration, without defaults.
+    """
 
     operator: str
     arguments: tuple[Node, ...]
+    attributes: tuple[tuple[str, AttributeValue], ...] = ()
     _hash: int = field(init=False, repr=False, compare=False, default=0)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_hash", hash((self.operator, self.arguments)))
+        object.__setattr__(self, "_hash", hash((self.operator, self.arguments, self.attributes)))
 
     def __hash__(self) -> int:
         return self._hash
+
+    def over(self, arguments: Sequence[Node]) -> Call:
+        """The same operator with the same attributes over other arguments."""
+        return Call(self.operator, tuple(arguments), self.attributes)
 
 
 Node: TypeAlias = Field | Constant | Call
@@ -71,4 +91,4 @@ def replace_at(node: Node, path: Path, new: Node) -> Node:
     position, *rest = path
     arguments = list(node.arguments)
     arguments[position] = replace_at(arguments[position], tuple(rest), new)
-    return Call(node.operator, tuple(arguments))
+    return node.over(arguments)

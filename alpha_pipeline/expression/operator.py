@@ -1,22 +1,47 @@
 """`@operator`: one declaration is an operator's registration.
 
 The decorated function is the operator's plain kernel: slow, obvious, float64, the oracle of the fast one that the
-engine attaches beneath by the same name. Its signature gives arity and types, its docstring says what it computes, and
-the decorator's arguments give everything else that parser, printer, checker, engine and generators need. Adding an
-operator is writing one such function (and a fast kernel, which a contract test asks for).
+engine may hold beneath by the same name (without one the engine runs the plain kernel itself). Its positional
+parameters give arity and types, its keyword-only ones the attributes, its docstring says what it computes and shows
+examples, and the decorator's arguments give everything else that parser, printer, checker, engine, reference pages and
+generators need. Adding an operator is writing one such function.
+
+The docstring holds, after its first line, what there is to say of NaN and ties, and examples in doctest form, which the
+tests run (see `reference.examples` for their notation).
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, get_type_hints
+from functools import cached_property
+from typing import Any, Literal, get_type_hints
 
+import numpy as np
+
+from alpha_pipeline.expression.choices import DEFAULT_CHOICES, Choices
 from alpha_pipeline.expression.scale import ScaleRule
-from alpha_pipeline.expression.types import Slot, ValueType
+from alpha_pipeline.expression.types import Array, AttributeType, AttributeValue, ChoiceMarker, Slot, ValueType
+from alpha_pipeline.expression.units import Kept, Mismatch, Unit, UnitRule
 
 PlainKernel = Callable[..., Any]
+
+Across = Literal["cells", "days", "instruments", "both"]
+
+CATEGORIES: dict[str, Across] = {
+    "arithmetic": "cells",
+    "logical": "cells",
+    "time_series": "days",
+    "cross_sectional": "instruments",
+    "vector": "cells",
+    "transformational": "cells",
+    "group": "instruments",
+    "special": "cells",
+}
+"""The platform's categories, and what an operator of each looks at beside its own cell unless it says otherwise."""
+
+_NUMERIC = (Slot.MATRIX, Slot.NUMERIC, Slot.CONDITION, Slot.VECTOR, Slot.LABELS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,124 +53,246 @@ class Infix:
 
 
 @dataclass(frozen=True, slots=True)
+class Attribute:
+    """A keyword attribute of an operator."""
+
+    name: str
+    type: AttributeType
+    default: AttributeValue | None
+    required: bool
+
+
+@dataclass(frozen=True)
 class Operator:
     """All that is known of an operator; made by `@operator` only.
 
     Attributes:
         name: BRAIN's name; what canonical text shows.
-        category: elementwise, logical, time_series, cross_section or group.
+        category: one of `CATEGORIES`.
         parameters: names of the arguments, in order.
         slots: what each argument takes.
-        result: type of the result.
-        scale: rule of the price-scale exponent over the numeric inputs (MATRIX, NUMERIC and CONDITION slots).
+        attributes: keyword attributes, in order.
+        choices: the settings of `choices.Choices` that its kernels take.
+        variadic: the last argument may be repeated.
+        chained: the function form takes more than two inputs and means a chain from the left: `add(a, b, c)`.
+        result: type of the result; None for that of the first argument.
+        unit: rule of the unit over the numeric inputs (see `numeric_positions`).
+        scale: rule of the price-scale exponent over the same.
         plain: the slow kernel: float64 [dates, instruments] in and out.
-        summary: first line of its documentation.
         aliases: other spellings that parse to it.
         infix: how it prints between its arguments, if it does.
         commutative: the order of its first two arguments does not matter.
+        across: what it looks at beside a cell: nothing, other days, other instruments, or both.
+        stateful: today's value may rest on any earlier day, whatever the window.
         history: what its window adds to the lookback beyond the window itself: 0 for a delay, −1 for a window
             that holds today.
         minimum: valid values a window needs for a result, where the operator has a window.
         keeps_missing: a NaN in any numeric input today gives NaN today.
         profiles: the BRAIN accounts that may use it.
         searched: whether the generators draw it.
+        elsewhere: where it runs instead of here ("SuperAlphas"); empty for what runs here.
     """
 
     name: str
     category: str
     parameters: tuple[str, ...]
     slots: tuple[Slot, ...]
-    result: ValueType
+    attributes: tuple[Attribute, ...]
+    choices: tuple[str, ...]
+    variadic: bool
+    chained: bool
+    result: ValueType | None
+    unit: UnitRule
     scale: ScaleRule
     plain: PlainKernel
-    summary: str
     aliases: tuple[str, ...]
     infix: Infix | None
     commutative: bool
+    across: Across
+    stateful: bool
     history: int
     minimum: int
     keeps_missing: bool
     profiles: frozenset[str]
     searched: bool
+    elsewhere: str
 
     @property
     def arity(self) -> int:
+        """Number of arguments; the least number of a variadic operator."""
         return len(self.slots)
 
-    @property
+    @cached_property
     def window_position(self) -> int | None:
         """Which argument is the window, if one is."""
         return self.slots.index(Slot.WINDOW) if Slot.WINDOW in self.slots else None
 
-    @property
+    @cached_property
     def numeric_positions(self) -> tuple[int, ...]:
-        """Which arguments are numbers or matrices (not group, window)."""
-        return tuple(i for i, slot in enumerate(self.slots) if slot in (Slot.MATRIX, Slot.NUMERIC, Slot.CONDITION))
+        """Which arguments are numbers, matrices or vectors (not group, window); of the least number of arguments."""
+        return tuple(i for i, slot in enumerate(self.slots) if slot in _NUMERIC)
+
+    def slots_of(self, count: int) -> tuple[Slot, ...]:
+        """The slots of a call with `count` arguments: those of a variadic operator repeat before its window."""
+        extra = count - len(self.slots)
+        if not self.variadic or extra <= 0:
+            return self.slots
+        last = len(self.slots) if self.window_position is None else self.window_position
+        return (*self.slots[:last], *[self.slots[last - 1]] * extra, *self.slots[last:])
+
+    def numeric_of(self, count: int) -> tuple[int, ...]:
+        """`numeric_positions` of a call with `count` arguments."""
+        if count == len(self.slots):
+            return self.numeric_positions
+        return tuple(i for i, slot in enumerate(self.slots_of(count)) if slot in _NUMERIC)
+
+    def attribute(self, name: str) -> Attribute | None:
+        """The attribute of that name, in any case."""
+        return next((each for each in self.attributes if each.name.lower() == name.lower()), None)
+
+    def attribute_values(self, given: Sequence[tuple[str, AttributeValue]]) -> tuple[AttributeValue | None, ...]:
+        """The values of all attributes in order, those not given by their default."""
+        named = dict(given)
+        return tuple(named.get(each.name, each.default) for each in self.attributes)
+
+    def infer_unit(
+        self, inputs: Sequence[Unit], numbers: Sequence[bool], choices: Choices = DEFAULT_CHOICES
+    ) -> Unit | Mismatch:
+        """The unit of the result, or the first input that does not fit."""
+        found = self.unit.infer(inputs, numbers)
+        if isinstance(found, Unit) and self.category == "time_series" and choices.time_series_units == "time_series":
+            return found.over_time()
+        return found
+
+    def run_plain(
+        self,
+        arguments: Sequence[Any],
+        attributes: Sequence[tuple[str, AttributeValue]] = (),
+        choices: Choices = DEFAULT_CHOICES,
+        strict: bool = False,
+    ) -> Array:
+        """The plain kernel's result on arguments in the order of the slots, float64 [dates, instruments].
+
+        Args:
+            attributes: those that are given, by name.
+            strict: windows must be full of valid values.
+        """
+        keywords: dict[str, Any] = dict(attributes)
+        keywords.update({name: getattr(choices, name) for name in self.choices})
+        if self.takes_strict:
+            keywords["strict"] = strict
+        positional = list(arguments)
+        if self.variadic and self.window_position is not None:
+            keywords[self.parameters[self.window_position]] = positional.pop()
+        with np.errstate(all="ignore"):
+            return np.asarray(self.plain(*positional, **keywords), dtype=np.float64)
+
+    @cached_property
+    def takes_strict(self) -> bool:
+        """Whether its plain kernel has a form for windows that must be full."""
+        return "strict" in inspect.signature(self.plain).parameters
+
+    @property
+    def summary(self) -> str:
+        """First line of its documentation."""
+        return (self.plain.__doc__ or "").strip().splitlines()[0]
 
     @property
     def signature(self) -> str:
-        """The operator with its parameter names, as in documentation: `ts_mean(x, window)`."""
-        return f"{self.name}({', '.join(self.parameters)})"
+        """The operator as in documentation: `ts_rank(x, window, constant=0)`."""
+        from alpha_pipeline.expression.printer import attribute_text
+
+        shown = list(self.parameters)
+        if self.variadic or self.chained:
+            last = len(shown) if self.window_position is None else self.window_position
+            shown.insert(last, "…")
+        for each in self.attributes:
+            given = each.name if each.required else attribute_text(each.name, each.default)
+            shown.append(given)
+        return f"{self.name}({', '.join(shown)})"
 
 
 OPERATORS: dict[str, Operator] = {}
 """Every operator by its canonical name, in the order of declaration."""
 
 SPELLINGS: dict[str, str] = {}
-"""Every accepted function name, aliases included, to the canonical name."""
+"""Every accepted function name, in lower case and without underscores, to the canonical name."""
 
 INFIX: dict[str, str] = {}
 """Infix symbol to canonical name."""
+
+
+def folded(name: str) -> str:
+    """A name as `SPELLINGS` knows it: the platform takes any case, and lets underscores be left out."""
+    return name.replace("_", "").lower()
 
 
 def operator(
     category: str,
     *,
     scale: ScaleRule,
-    result: ValueType = ValueType.MATRIX,
+    unit: UnitRule | None = None,
+    result: ValueType | None = ValueType.MATRIX,
     aliases: Iterable[str] = (),
     infix: Infix | None = None,
     commutative: bool = False,
+    chained: bool = False,
+    across: Across | None = None,
+    stateful: bool = False,
     history: int = -1,
     minimum: int = 1,
     keeps_missing: bool = True,
     profiles: Iterable[str] = ("user", "consultant"),
     searched: bool = True,
+    elsewhere: str = "",
 ) -> Callable[[PlainKernel], PlainKernel]:
     """Register the decorated plain kernel as an operator; see `Operator` for the arguments.
 
+    Args:
+        unit: `Kept()`, the first input's unit, where nothing else is said.
+
     Raises:
-        TypeError: the signature has an argument without a slot annotation, or the docstring is missing.
-        ValueError: a name or symbol is taken.
+        TypeError: the signature has a parameter without an annotation of the language, or the docstring is missing.
+        ValueError: a name or symbol is taken, or there is no such category.
     """
+    if category not in CATEGORIES:
+        raise ValueError(f"there is no category {category}; use one of {', '.join(CATEGORIES)}")
 
     def register(plain: PlainKernel) -> PlainKernel:
         name = plain.__name__.rstrip("_")
         if not plain.__doc__:
             raise TypeError(f"operator {name} has no docstring")
-        slots = _slots(plain)
+        slots, attributes, choices, variadic = _read_signature(plain)
         declared = Operator(
             name=name,
             category=category,
             parameters=tuple(slots),
             slots=tuple(slots.values()),
+            attributes=attributes,
+            choices=choices,
+            variadic=variadic,
+            chained=chained,
             result=result,
+            unit=unit or Kept(),
             scale=scale,
             plain=plain,
-            summary=plain.__doc__.strip().splitlines()[0],
             aliases=tuple(aliases),
             infix=infix,
             commutative=commutative,
+            across=across or CATEGORIES[category],
+            stateful=stateful,
             history=history,
             minimum=minimum,
             keeps_missing=keeps_missing,
             profiles=frozenset(profiles),
-            searched=searched,
+            searched=searched and not elsewhere,
+            elsewhere=elsewhere,
         )
-        for spelling in (name, *declared.aliases):
+        spellings = dict.fromkeys(folded(spelling) for spelling in (name, *declared.aliases))
+        for spelling in spellings:
             if spelling in SPELLINGS:
                 raise ValueError(f"operator name {spelling} is taken by {SPELLINGS[spelling]}")
-            SPELLINGS[spelling] = name
+        SPELLINGS.update(dict.fromkeys(spellings, name))
         if infix is not None and declared.arity == 2:  # a minus before one argument is the parser's business
             INFIX[infix.symbol] = name
         OPERATORS[name] = declared
@@ -154,16 +301,44 @@ def operator(
     return register
 
 
-def _slots(plain: PlainKernel) -> dict[str, Slot]:
-    """The arguments of a plain kernel, in order, and what each takes; keyword-only ones are not of the language."""
+def unregister(name: str) -> None:
+    """Forget an operator again: for tests that declare one."""
+    declared = OPERATORS.pop(name)
+    for spelling in [spelling for spelling, meant in SPELLINGS.items() if meant == name]:
+        del SPELLINGS[spelling]
+    if declared.infix is not None:
+        INFIX.pop(declared.infix.symbol, None)
+
+
+def _read_signature(
+    plain: PlainKernel,
+) -> tuple[dict[str, Slot], tuple[Attribute, ...], tuple[str, ...], bool]:
+    """Slots, attributes and choices of a plain kernel, and whether its last slot repeats.
+
+    Keyword-only parameters without a marker (`strict`) are the engine's, not the language's.
+    """
     hints = get_type_hints(plain, include_extras=True)
     slots: dict[str, Slot] = {}
+    attributes: list[Attribute] = []
+    choices: list[str] = []
+    variadic = False
     for parameter in inspect.signature(plain).parameters.values():
-        if parameter.kind is parameter.KEYWORD_ONLY:
-            continue
         markers = getattr(hints[parameter.name], "__metadata__", ())
+        if parameter.kind is parameter.KEYWORD_ONLY:
+            required = parameter.default is parameter.empty
+            for marker in markers:
+                if isinstance(marker, Slot):  # what follows the repeated inputs of a variadic operator
+                    slots[parameter.name] = marker
+                elif isinstance(marker, AttributeType):
+                    default = None if required else parameter.default
+                    attributes.append(Attribute(parameter.name, marker, default, required))
+                elif isinstance(marker, ChoiceMarker):
+                    choices.append(parameter.name)
+            continue
         slot = next((marker for marker in markers if isinstance(marker, Slot)), None)
         if slot is None:
-            raise TypeError(f"operator {plain.__name__}: argument {parameter.name} has no slot annotation")
+            raise TypeError(f"operator {plain.__name__}: parameter {parameter.name} has no annotation of the language")
         slots[parameter.name] = slot
-    return slots
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            variadic = True
+    return slots, tuple(attributes), tuple(choices), variadic

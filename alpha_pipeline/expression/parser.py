@@ -1,174 +1,378 @@
 """Tokens to tree: a precedence-climbing parser over the operators that are registered.
 
-From loosest to tightest: `== !=`, `< <= > >=`, `+ -`, `* /`, unary minus, `^` (right-associative), so `-x^2` is
-`-(x^2)`. Names are case-folded. Arity and types are `check`'s business; unknown names are refused here.
+    program    := { IDENT "=" expression ";" } expression [";"]
+
+From loosest to tightest: `? :` (right-associative), `||`, `&&`, `!`, `== !=`, `< <= > >=`, `+ -`, `* /`, unary minus,
+`^` (right-associative), so `-x^2` is `-(x^2)`. Operators, attributes, fields and variables are case-folded. A variable
+stands for its expression, so the tree holds none.
+
+Only what cannot be read is refused here. Unknown names, wrong arity, types and attributes are `check`'s business: the
+tree holds them as written.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
-from alpha_pipeline.expression.errors import SyntaxProblem, nearest, shown
-from alpha_pipeline.expression.fields import field_spec, known_names
+from alpha_pipeline.expression.errors import SyntaxProblem, shown
+from alpha_pipeline.expression.folding import folded_constant
 from alpha_pipeline.expression.lexer import Token, tokens
 from alpha_pipeline.expression.nodes import Call, Constant, Field, Node, Path
-from alpha_pipeline.expression.operator import INFIX, OPERATORS, SPELLINGS
+from alpha_pipeline.expression.operator import INFIX, OPERATORS, SPELLINGS, Operator, folded
+from alpha_pipeline.expression.profiles import LEGACY_NAMES
+from alpha_pipeline.expression.types import AttributeKind, AttributeValue
 
 DEEPEST_NESTING = 100
 """Brackets and operators inside one another that the parser follows; deeper text is refused, whatever it means."""
 
-_UNARY_PRECEDENCE = 80
+MOST_NODES = 20_000
+"""Nodes of the tree once every variable is replaced by what it stands for: each may double the tree."""
+
+_NOT, _UNARY, _POWER = 35, 80, 90
+_WORDS = {"and": "&&", "or": "||"}
+RESERVED = frozenset({"and", "or", "not", "true", "false", "in", "frac", "nan"})
+"""Names that no variable may have."""
+
+
+@dataclass(slots=True)
+class Syntax:
+    """A node of the tree with where its text begins (its name or infix symbol), and the operator's name as written."""
+
+    position: int
+    node: Node
+    arguments: list[Syntax] = field(default_factory=list)
+    written: str = ""
+    size: int = 1
+    deep: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """A tree with the text it came from and, per node, where in the text it begins (its name or infix symbol)."""
+    """A program as read.
+
+    Attributes:
+        text: what was read.
+        node: the tree of its last expression, every variable replaced by what it stands for.
+        syntax: the same with positions.
+        variables: each variable with its offset in the text, in order.
+        unused: the variables that no later statement reads.
+    """
 
     text: str
     node: Node
-    positions: dict[Path, int] = field(hash=False)
+    syntax: Syntax = field(hash=False, compare=False)
+    variables: tuple[tuple[str, int], ...] = ()
+    unused: tuple[str, ...] = ()
+
+    def at(self, path: Path) -> Syntax:
+        """The node at a path from the root, with its position."""
+        found = self.syntax
+        for step in path:
+            found = found.arguments[step]
+        return found
 
 
-def parse(text: str) -> Node:
-    """The tree of an expression; see `parse_text` for one with positions.
+def parse(text: str, profile: str = "all") -> Node:
+    """The tree of a program; see `parse_text` for one with positions.
 
     Raises:
         SyntaxProblem: with column, what was expected and the nearest name.
     """
-    return parse_text(text).node
+    return parse_text(text, profile).node
 
 
-def parse_text(text: str) -> Parsed:
-    """The tree of an expression with the position of each node.
+def parse_text(text: str, profile: str = "all") -> Parsed:
+    """The tree of a program with the position of each node.
+
+    Args:
+        profile: under `legacy101`, windows are rounded down, and `min` and `max` with a whole number mean `ts_min` and
+            `ts_max`; every other name is read alike under all profiles.
 
     Raises:
         SyntaxProblem: with column, what was expected and the nearest name.
     """
-    parser = _Parser(text)
-    if parser.current.kind == "end":
-        raise SyntaxProblem("the expression is empty", text, 0)
-    syntax = parser.expression(0, 0)
-    if parser.current.kind != "end":
-        raise SyntaxProblem(
-            f"unexpected `{parser.current.text}`: expected an operator or the end", text, parser.current.position
-        )
-    positions: dict[Path, int] = {}
-    return Parsed(text, _lower(syntax, (), positions), positions)
-
-
-@dataclass(slots=True)
-class _Syntax:
-    """A node of the syntax tree: like `Node`, with its position."""
-
-    position: int
-    leaf: Field | Constant | None = None
-    operator: str = ""
-    arguments: list[_Syntax] = field(default_factory=list)
-
-
-def _lower(syntax: _Syntax, path: Path, positions: dict[Path, int]) -> Node:
-    positions[path] = syntax.position
-    if syntax.leaf is not None:
-        return syntax.leaf
-    arguments = tuple(_lower(a, (*path, i), positions) for i, a in enumerate(syntax.arguments))
-    return Call(syntax.operator, arguments)
+    return _Parser(text, legacy=profile == "legacy101").program()
 
 
 class _Parser:
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, legacy: bool) -> None:
         self.text = text
+        self.legacy = legacy
         self.tokens = tokens(text)
         self.index = 0
+        self.current = self.tokens[0]
+        self.variables: dict[str, Syntax] = {}
+        self.places: dict[str, int] = {}
+        self.used: set[str] = set()
 
-    @property
-    def current(self) -> Token:
-        return self.tokens[self.index]
+    def problem(self, message: str, token: Token | None = None) -> SyntaxProblem:
+        return SyntaxProblem(message, self.text, (token or self.current).position)
 
     def advance(self) -> Token:
         token = self.current
-        self.index += 1
+        if token.kind != "end":
+            self.index += 1
+            self.current = self.tokens[self.index]
         return token
 
-    def expect(self, symbol: str, after: str) -> None:
-        if self.current.text != symbol:
-            found = f"found `{self.current.text}`" if self.current.text else "the text ends"
-            raise SyntaxProblem(f"expected `{symbol}` {after}, {found}", self.text, self.current.position)
+    def expect(self, symbol: str, why: str) -> None:
+        if self.current.text != symbol or self.current.kind != "symbol":
+            if self.current.kind == "end":
+                raise self.problem(f"Unexpected end of input: expected `{symbol}` {why}")
+            raise self.problem(f"expected `{symbol}` {why}, found `{shown(self.current.text)}`")
         self.advance()
 
-    def expression(self, weakest: int, nesting: int) -> _Syntax:
-        """An expression whose infix operators all bind at least as tightly as `weakest`."""
-        if nesting > DEEPEST_NESTING:
-            raise SyntaxProblem(f"nested deeper than {DEEPEST_NESTING} levels", self.text, self.current.position)
-        left = self.prefix(nesting)
-        chain = 0
-        while (name := INFIX.get(self.current.text)) is not None and self.current.kind == "symbol":
-            infix = OPERATORS[name].infix
-            if infix is None or infix.precedence < weakest:
+    # -- statements --------------------------------------------------------------------------------------------------
+
+    def program(self) -> Parsed:
+        while True:
+            if self.current.kind == "end":
+                raise self.problem("Expression cannot be empty")
+            name = self.assigned()
+            value = self.expression(0, 0)
+            if name is None:
                 break
-            symbol = self.advance()
-            right_associative = symbol.text == "^"
-            right = self.expression(infix.precedence + (0 if right_associative else 1), nesting + 1)
-            left = _Syntax(symbol.position, operator=name, arguments=[left, right])
-            chain += 1
-            if nesting + chain > DEEPEST_NESTING:  # a + a + a … is as deep as brackets
-                raise SyntaxProblem(f"nested deeper than {DEEPEST_NESTING} levels", self.text, symbol.position)
+            self.variables[name] = value
+            if self.current.kind == "end":
+                raise self.problem("Expression cannot be empty: the last statement must be an expression, the alpha")
+            self.expect(";", "after the assignment")
+        if self.current.text == ";":
+            self.advance()
+            if self.current.kind != "end":
+                raise self.problem("nothing may follow the alpha, which is the expression that is not assigned")
+        if self.current.kind != "end":
+            raise self.problem(f"unexpected `{shown(self.current.text)}`: expected an operator or the end")
+        unused = tuple(name for name in self.variables if name not in self.used)
+        return Parsed(self.text, value.node, value, tuple(self.places.items()), unused)
+
+    def assigned(self) -> str | None:
+        """The variable that the next statement assigns to; None for an expression."""
+        token = self.current
+        if token.kind != "name" or self.tokens[self.index + 1].text != "=":
+            return None
+        name = token.text.lower()
+        if name in RESERVED:
+            raise self.problem(f"`{token.text}` is reserved and cannot be a variable")
+        if name in OPERATORS or "." in name:
+            raise self.problem(f"a variable cannot be called `{shown(token.text)}`, which is an operator's name")
+        if name in self.variables:
+            raise self.problem(f"variable `{shown(token.text)}` has a value already; use another name")
+        self.places[name] = token.position
+        self.advance()
+        self.advance()
+        return name
+
+    # -- expressions -------------------------------------------------------------------------------------------------
+
+    def expression(self, weakest: int, nesting: int) -> Syntax:
+        if nesting > DEEPEST_NESTING:
+            raise self.problem(f"nested deeper than {DEEPEST_NESTING} levels")
+        left = self.prefix(nesting)
+        while True:
+            token = self.current
+            if token.kind not in ("symbol", "name"):
+                break
+            symbol = token.text if token.kind == "symbol" else _WORDS.get(token.text.lower(), "")
+            if symbol == "?" and weakest == 0:
+                left = self.choice(left, nesting)
+                continue
+            name = INFIX.get(symbol)
+            infix = OPERATORS[name].infix if name is not None else None
+            if name is None or infix is None or infix.precedence < weakest:
+                break
+            self.advance()
+            right = self.expression(infix.precedence + (infix.symbol != "^"), nesting + 1)
+            left = self.call(token, name, [left, right])
         return left
 
-    def prefix(self, nesting: int) -> _Syntax:
+    def choice(self, condition: Syntax, nesting: int) -> Syntax:
+        token = self.advance()
+        chosen = self.expression(0, nesting + 1)
+        self.expect(":", "between the two values of `?`")
+        other = self.expression(0, nesting + 1)
+        return self.call(token, "if_else", [condition, chosen, other])
+
+    def prefix(self, nesting: int) -> Syntax:
         token = self.advance()
         if token.kind == "number":
             value = float(token.text)
-            if value == float("inf"):
-                raise SyntaxProblem(f"the number {token.text} is too large", self.text, token.position)
-            return _Syntax(token.position, leaf=Constant(value))
+            if math.isinf(value):
+                raise self.problem(f"the number {shown(token.text)} is too large", token)
+            return Syntax(token.position, Constant(value))
         if token.kind == "name":
-            if self.current.text == "(":
-                return self.call(token, nesting)
-            return self.field(token)
+            if self.current.text == "(" and self.current.kind == "symbol":
+                return self.function(token, nesting)
+            if token.text.lower() == "not":
+                return self.call(token, "not", [self.expression(_NOT, nesting + 1)])
+            return self.name(token)
+        if token.kind == "text":
+            return Syntax(token.position, Field(token.text))
         if token.text in ("-", "+"):
-            operand = self.expression(_UNARY_PRECEDENCE, nesting + 1)
-            if token.text == "+":
-                return operand
-            if isinstance(operand.leaf, Constant):
-                return _Syntax(token.position, leaf=_negative(operand.leaf))
-            return _Syntax(token.position, operator="reverse", arguments=[operand])
+            operand = self.expression(_UNARY, nesting + 1)
+            return operand if token.text == "+" else self.call(token, "reverse", [operand])
+        if token.text == "!":
+            return self.call(token, "not", [self.expression(_NOT, nesting + 1)])
         if token.text == "(":
             inner = self.expression(0, nesting + 1)
             self.expect(")", "to close the bracket")
             return inner
-        found = f"found `{token.text}`" if token.text else "the text ends"
-        raise SyntaxProblem(f"expected a field, a number, an operator or `(`, {found}", self.text, token.position)
+        if token.kind == "end":
+            raise self.problem("Unexpected end of input: expected a field, a number, an operator or `(`", token)
+        raise self.problem(f"expected a field, a number, an operator or `(`, found `{token.text}`", token)
 
-    def call(self, token: Token, nesting: int) -> _Syntax:
-        name = SPELLINGS.get(token.text.lower())
-        if name is None:
-            raise SyntaxProblem(
-                f"unknown operator `{shown(token.text)}`", self.text, token.position, nearest(token.text, SPELLINGS)
-            )
-        self.advance()
-        arguments: list[_Syntax] = []
-        if self.current.text != ")":
-            arguments.append(self.expression(0, nesting + 1))
-            while self.current.text == ",":
-                self.advance()
-                arguments.append(self.expression(0, nesting + 1))
-        self.expect(")", f"or `,` in the arguments of {name}")
-        if name == "reverse" and len(arguments) == 1 and isinstance(arguments[0].leaf, Constant):
-            return _Syntax(token.position, leaf=_negative(arguments[0].leaf))
-        return _Syntax(token.position, operator=name, arguments=arguments)
-
-    def field(self, token: Token) -> _Syntax:
+    def name(self, token: Token) -> Syntax:
         name = token.text.lower()
-        if field_spec(name) is None:
-            if name in SPELLINGS:
-                message = f"`{token.text}` is an operator and needs arguments: {OPERATORS[SPELLINGS[name]].signature}"
-                raise SyntaxProblem(message, self.text, token.position)
-            raise SyntaxProblem(
-                f"unknown field `{shown(token.text)}`", self.text, token.position, nearest(name, known_names())
+        if name in self.variables:
+            self.used.add(name)
+            return self.variables[name]
+        if name == "nan":
+            return Syntax(token.position, Constant(math.nan))
+        if name in RESERVED:
+            raise self.problem(f"`{token.text}` is reserved: it is no field and no variable", token)
+        if "." in name:
+            family, _, name = name.partition(".")
+            if family != "indclass":
+                raise self.problem(f"unexpected `.` in `{shown(token.text)}`", token)
+        return Syntax(token.position, Field(name))
+
+    # -- calls -------------------------------------------------------------------------------------------------------
+
+    def function(self, token: Token, nesting: int) -> Syntax:
+        name = folded(token.text)
+        name = SPELLINGS.get(name) or LEGACY_NAMES.get(name) or token.text.lower()
+        self.advance()
+        inputs: list[Syntax] = []
+        attributes: dict[str, AttributeValue] = {}
+        while self.current.text != ")" or self.current.kind != "symbol":
+            following = self.tokens[min(self.index + 1, len(self.tokens) - 1)]
+            if self.current.kind == "name" and following.text == "=":
+                self.attribute(attributes, nesting)
+            elif attributes:
+                raise self.problem("inputs come before named attributes")
+            else:
+                inputs.append(self.expression(0, nesting + 1))
+            if self.current.text != ",":
+                break
+            self.advance()
+        self.expect(")", f"or `,` in the arguments of {shown(name)}")
+        return self.call(token, name, inputs, attributes)
+
+    def attribute(self, attributes: dict[str, AttributeValue], nesting: int) -> None:
+        token = self.advance()
+        self.advance()
+        name = token.text.lower()
+        if name in attributes:
+            raise self.problem(f"attribute `{shown(token.text)}` is given twice", token)
+        value = self.current
+        following = self.tokens[min(self.index + 1, len(self.tokens) - 1)].text
+        ends = following in (",", ")", "")
+        if value.kind == "text":
+            attributes[name] = self.advance().text[1:-1]
+        elif value.kind == "name" and ends and value.text.lower() not in self.variables:
+            word = self.advance().text
+            attributes[name] = word.lower() == "true" if word.lower() in ("true", "false") else word
+        else:
+            number = folded_constant(self.expression(0, nesting + 1).node)
+            if number is None:
+                raise self.problem(f'Got invalid value for attribute "{token.text}", must be constant or string', value)
+            attributes[name] = number.value
+
+    def call(
+        self,
+        token: Token,
+        name: str,
+        inputs: list[Syntax],
+        attributes: dict[str, AttributeValue] | None = None,
+    ) -> Syntax:
+        """The call as the tree holds it: attributes in order and without defaults, the window among the inputs."""
+        operator = OPERATORS.get(name)
+        given = dict(attributes or {})
+        if operator is not None:
+            if self.legacy:
+                operator = _legacy_operator(operator, inputs)
+            inputs = self.bind(operator, inputs, given)
+            if operator.chained and len(inputs) > 2:
+                first = self.call(token, operator.name, inputs[:-1], given)
+                return self.call(token, operator.name, [first, inputs[-1]], given)
+            folded_number = _number(operator, inputs, given)
+            if folded_number is not None:
+                return Syntax(token.position, folded_number, written=token.text)
+            name = operator.name
+        node = Call(name, tuple(each.node for each in inputs), _ordered(operator, given))
+        size = 1 + sum(each.size for each in inputs)
+        deep = 1 + max((each.deep for each in inputs), default=0)
+        if size > MOST_NODES:
+            raise self.problem(f"the expression stands for more than {MOST_NODES} operators and fields", token)
+        if deep > DEEPEST_NESTING:  # a + a + a … is as deep as brackets, and so are variables in variables
+            raise self.problem(f"nested deeper than {DEEPEST_NESTING} levels", token)
+        return Syntax(token.position, node, inputs, token.text, size, deep)
+
+    def bind(self, operator: Operator, inputs: list[Syntax], given: dict[str, AttributeValue]) -> list[Syntax]:
+        """Inputs with the window in its place; attributes that were given by position move to `given`."""
+        bound = list(inputs)
+        window = operator.window_position
+        if window is not None and window < len(bound):
+            bound[window] = self.window(bound[window])
+        if window is not None and "lookback" in given and len(bound) == operator.arity - 1:
+            value = given.pop("lookback")
+            position = bound[-1].position if bound else 0
+            bound.insert(
+                window, Syntax(position, Field(f'"{value}"') if isinstance(value, str) else Constant(float(value)))
             )
-        return _Syntax(token.position, leaf=Field(name))
+        # Attributes of operators with a window may be given by position, and so may rank's precision.
+        positional = window is not None or operator.name == "rank"
+        free = [each.name.lower() for each in operator.attributes]
+        while positional and not operator.variadic and operator.arity < len(bound) <= operator.arity + len(free):
+            name = free[len(bound) - operator.arity - 1]
+            last = bound[-1].node
+            if name in given or not (isinstance(last, Constant) or (isinstance(last, Field) and last.quoted)):
+                break
+            given[name] = last.value if isinstance(last, Constant) else last.name[1:-1]
+            bound.pop()
+        return bound
+
+    def window(self, given: Syntax) -> Syntax:
+        """A window, worked out where it is arithmetic (`2 * 10`), rounded down where the paper's language does."""
+        number = folded_constant(given.node)
+        if number is None:
+            return given
+        if self.legacy and number.value >= 1:
+            number = Constant(float(math.floor(number.value)))
+        return Syntax(given.position, number)
 
 
-def _negative(constant: Constant) -> Constant:
-    """The number with its sign turned; there is only one zero."""
-    return Constant(0.0 - constant.value)
+def _legacy_operator(operator: Operator, inputs: list[Syntax]) -> Operator:
+    """`min(x, d)` and `max(x, d)` with a literal whole number are windows in the paper."""
+    last = inputs[-1].node if len(inputs) == 2 else None
+    if operator.name in ("min", "max") and isinstance(last, Constant) and last.value >= 1 and last.value % 1 == 0:
+        return OPERATORS[f"ts_{operator.name}"]
+    return operator
+
+
+def _number(operator: Operator, inputs: list[Syntax], given: dict[str, AttributeValue]) -> Constant | None:
+    """A minus before a number is a negative number."""
+    if operator.name == "reverse" and len(inputs) == 1 and isinstance(inputs[0].node, Constant) and not given:
+        return Constant(0.0 - inputs[0].node.value)  # there is only one zero
+    return None
+
+
+def _ordered(operator: Operator | None, given: dict[str, AttributeValue]) -> tuple[tuple[str, AttributeValue], ...]:
+    """Attributes in the order of the declaration, in its types, without those that say what holds anyway."""
+    if not given:
+        return ()
+    if operator is None:
+        return tuple(given.items())
+    ordered: list[tuple[str, AttributeValue]] = []
+    for each in operator.attributes:
+        if each.name.lower() in given:
+            value = given.pop(each.name.lower())
+            if each.type.kind is AttributeKind.FLAG and value in (0.0, 1.0):
+                value = bool(value)
+            if each.type.kind is AttributeKind.TEXT and isinstance(value, str) and each.type.options:
+                value = value.lower()
+            if each.type.kind is AttributeKind.NUMBER and isinstance(value, float) and each.default is not None:
+                value = value + 0.0
+            if value != each.default or isinstance(value, bool) != isinstance(each.default, bool):
+                ordered.append((each.name, value))
+    return (*ordered, *given.items())

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from alpha_pipeline.expression.nodes import Constant, Field, Node
 from alpha_pipeline.expression.operator import OPERATORS
+from alpha_pipeline.expression.types import AttributeValue
 
 _ATOM = 100
 _UNARY = 80
@@ -16,13 +17,30 @@ _UNARY = 80
 
 def number_text(value: float) -> str:
     """The shortest plain decimal that reads back to the same number: no exponent, which the platform may not take."""
-    text = format(Decimal(repr(value)), "f")
+    if value != value:
+        return "nan"
+    text = format(Decimal(repr(float(value))), "f")
     return text.removesuffix(".0")
+
+
+def attribute_text(name: str, value: AttributeValue | None) -> str:
+    """An attribute as the language writes it: `std=4`, `dense=true`, `driver="gaussian"`."""
+    if isinstance(value, bool):
+        shown = "true" if value else "false"
+    elif isinstance(value, str):
+        shown = _quoted(value)
+    else:
+        shown = "none" if value is None else number_text(value)
+    return f"{name}={shown}"
 
 
 def to_text(node: Node) -> str:
     """Canonical text of a tree."""
     return _print(node)[0]
+
+
+def _quoted(text: str) -> str:
+    return f"'{text}'" if '"' in text else f'"{text}"'
 
 
 def _print(node: Node) -> tuple[str, int]:
@@ -31,14 +49,17 @@ def _print(node: Node) -> tuple[str, int]:
         return node.name, _ATOM
     if isinstance(node, Constant):
         return number_text(node.value), _UNARY if node.value < 0 else _ATOM
-    infix = OPERATORS[node.operator].infix
+    operator = OPERATORS.get(node.operator)
+    infix = operator.infix if operator is not None and not node.attributes else None
     if infix is None or len(node.arguments) != (1 if node.operator == "reverse" else 2):
-        return f"{node.operator}({', '.join(to_text(a) for a in node.arguments)})", _ATOM
+        inside = [to_text(argument) for argument in node.arguments]
+        inside += [attribute_text(name, value) for name, value in node.attributes]
+        return f"{node.operator}({', '.join(inside)})", _ATOM
     if node.operator == "reverse":
         operand = node.arguments[0]
-        text, _ = _print(operand)
+        text, tightness = _print(operand)
         # A number under a minus would read back as a negative number, and --x is clearer as -(-x).
-        bare = not isinstance(operand, Constant) and _print(operand)[1] > _UNARY
+        bare = not isinstance(operand, Constant) and tightness > _UNARY
         return f"-{text}" if bare else f"-({text})", _UNARY
     left, right = node.arguments
     right_associative = infix.symbol == "^"

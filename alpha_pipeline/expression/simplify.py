@@ -7,18 +7,15 @@ and `ts_mean(volume, N)` for any other N).
 
 from __future__ import annotations
 
-import math
-
-import numpy as np
-
 from alpha_pipeline.expression.fields import adv_window, average_volume
+from alpha_pipeline.expression.folding import fold
 from alpha_pipeline.expression.nodes import Call, Constant, Field, Node
 from alpha_pipeline.expression.operator import OPERATORS
 from alpha_pipeline.expression.printer import to_text
 
 
 def canonical(node: Node) -> Node:
-    """The canonical form of a tree; canonical trees are fixed points."""
+    """The canonical form of a tree; canonical trees are fixed points. Trees that do not type-check are let be."""
     if isinstance(node, Field):
         window = adv_window(node.name)
         return node if window in (None, 20) else average_volume(window)
@@ -26,15 +23,15 @@ def canonical(node: Node) -> Node:
         return node
     if node == average_volume(20):
         return Field("adv20")
-    operator = OPERATORS[node.operator]
+    operator = OPERATORS.get(node.operator)
     arguments = [canonical(argument) for argument in node.arguments]
-    if len(arguments) != operator.arity:
-        return Call(node.operator, tuple(arguments))
-    if operator.window_position is None and arguments and all(isinstance(a, Constant) for a in arguments):
-        folded = _fold(node.operator, [a.value for a in arguments if isinstance(a, Constant)])
+    if operator is None or len(arguments) != operator.arity:
+        return node.over(arguments)
+    if arguments and all(isinstance(a, Constant) for a in arguments):
+        folded = fold(node.operator, [a.value for a in arguments if isinstance(a, Constant)], node.attributes)
         if folded is not None:
             return folded
-    if node.operator == "multiply":
+    if node.operator == "multiply" and not node.attributes:
         for one, other in (arguments, arguments[::-1]):
             if one == Constant(-1):
                 return canonical(Call("reverse", (other,)))
@@ -42,12 +39,4 @@ def canonical(node: Node) -> Node:
         return arguments[0].arguments[0]
     if operator.commutative:
         arguments[:2] = sorted(arguments[:2], key=to_text)
-    return Call(node.operator, tuple(arguments))
-
-
-def _fold(name: str, values: list[float]) -> Constant | None:
-    operator = OPERATORS[name]
-    if operator.category not in ("elementwise", "logical"):
-        return None
-    result = float(np.asarray(operator.plain(*(np.array([v]) for v in values)))[0])
-    return Constant(result + 0.0) if math.isfinite(result) else None
+    return node.over(arguments)

@@ -17,8 +17,8 @@ import numpy as np
 
 from alpha_pipeline.errors import BadInput
 from alpha_pipeline.expression import (
+    ACCOUNTS,
     OPERATORS,
-    PROFILES,
     Call,
     Constant,
     ExpressionError,
@@ -148,8 +148,8 @@ class Grammar:
     """
 
     def __init__(self, fields: Collection[str], profile: str = "user", settings: SearchSettings | None = None) -> None:
-        if profile not in PROFILES:
-            raise BadInput(f"unknown profile {profile!r}", "generator", f"use one of {', '.join(PROFILES)}")
+        if profile not in ACCOUNTS:
+            raise BadInput(f"unknown profile {profile!r}", "generator", f"use one of {', '.join(ACCOUNTS)}")
         self.settings = settings or SearchSettings()
         self.profile = profile
         self.available = tuple(sorted(set(fields)))
@@ -377,7 +377,7 @@ def symbol_of(node: Node) -> Symbol | None:
     if isinstance(node, Field):
         spec = field_spec(node.name)
         return Symbol(spec.type, unit) if spec is not None and unit is not None else None
-    return Symbol(OPERATORS[node.operator].result, unit) if unit is not None else None
+    return Symbol(OPERATORS[node.operator].result or ValueType.GROUP, unit) if unit is not None else None
 
 
 def negated(node: Node) -> Node:

@@ -71,5 +71,5 @@ def _field_unit(name: str) -> Unit | None:
     spec = field_spec(name)
     if spec is None:
         return None
-    shares = 1 if "CSShare:1" in spec.unit else 0
+    shares = spec.unit.share
     return next((unit for unit in UNITS if unit == (spec.scale, shares)), None)

@@ -1,4 +1,4 @@
-"""Operators across the instruments of one group (sector, industry, …), day by day; rules as in `cross_section`."""
+"""Operators across the instruments of one group (sector, industry, …), day by day; rules as in `cross_sectional`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from alpha_pipeline.expression.operator import operator
-from alpha_pipeline.expression.operators.cross_section import finite_only, ranked
+from alpha_pipeline.expression.operators.cross_sectional import finite_only, ranked
 from alpha_pipeline.expression.scale import Pure
 from alpha_pipeline.expression.types import Array, Group, Matrix
 

@@ -44,13 +44,13 @@ def _delayed(x: Array, window: int) -> Array:
     return out
 
 
-@operator("time_series", scale=Same(), aliases=("delay",), history=0, keeps_missing=False)
+@operator("time_series", scale=Same(), history=0, keeps_missing=False)
 def ts_delay(x: Matrix, window: Window, *, strict: bool = False) -> Array:
     """x of `window` days ago."""
     return _delayed(x, window)
 
 
-@operator("time_series", scale=Same(), aliases=("delta",), history=0)
+@operator("time_series", scale=Same(), history=0)
 def ts_delta(x: Matrix, window: Window, *, strict: bool = False) -> Array:
     """x less x of `window` days ago."""
     return x - _delayed(x, window)
@@ -143,7 +143,7 @@ def ts_decay_linear(x: Matrix, window: Window, *, strict: bool = False) -> Array
     return _rolling(decay, window, 1, strict, x)
 
 
-@operator("time_series", scale=Stripped(), aliases=("correlation",), minimum=2, keeps_missing=False, commutative=True)
+@operator("time_series", scale=Stripped(), minimum=2, keeps_missing=False, commutative=True)
 def ts_corr(x: Matrix, y: Matrix, window: Window, *, strict: bool = False) -> Array:
     """Pearson correlation over the days on which both are valid; NaN where either does not vary."""
 
@@ -158,9 +158,7 @@ def _covariance(a: Array, b: Array) -> Array:
     return np.nanmean((a - np.nanmean(a, axis=0)) * (b - np.nanmean(b, axis=0)), axis=0)
 
 
-@operator(
-    "time_series", scale=Weighted((1, 1)), aliases=("covariance",), minimum=2, keeps_missing=False, commutative=True
-)
+@operator("time_series", scale=Weighted((1, 1)), minimum=2, keeps_missing=False, commutative=True)
 def ts_covariance(x: Matrix, y: Matrix, window: Window, *, strict: bool = False) -> Array:
     """Population covariance over the days on which both are valid."""
     return _rolling(_covariance, window, 2, strict, x, y)

@@ -32,13 +32,13 @@ def finite_only(row: Array) -> Array:
     return np.where(np.isfinite(row), row, np.nan)
 
 
-@operator("cross_section", scale=Pure())
+@operator("cross_sectional", scale=Pure())
 def rank(x: Matrix) -> Array:
     """Rank among the instruments, evenly spaced from 0 (lowest) to 1; ties share the average."""
     return np.array([ranked(row) for row in x]).reshape(x.shape)
 
 
-@operator("cross_section", scale=Pure())
+@operator("cross_sectional", scale=Pure())
 def zscore(x: Matrix) -> Array:
     """x less the day's mean, over its population standard deviation; NaN where that is 0."""
     out = np.full(x.shape, np.nan)
@@ -50,7 +50,7 @@ def zscore(x: Matrix) -> Array:
     return out
 
 
-@operator("cross_section", scale=Pure())
+@operator("cross_sectional", scale=Pure())
 def scale(x: Matrix) -> Array:
     """x over the day's sum of absolute values; NaN where that is 0."""
     out = np.full(x.shape, np.nan)

@@ -1,0 +1,170 @@
+"""Units as the platform checks them: what an operator asks of its inputs' units, and the unit of its result.
+
+A unit is a product of base units with whole exponents. Rules are small objects that infer forwards; solving backwards
+(which input units make this result?) searches a given vocabulary with the same rule, so both always agree.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import NamedTuple, Protocol
+
+_NAMES = ("CSPrice", "CSShare", "TSPrice", "TSShare", "Group")
+
+
+class Unit(NamedTuple):
+    """Exponents of the base units: cross-sectional and time-series price and share, and group."""
+
+    price: int = 0
+    share: int = 0
+    time_price: int = 0
+    time_share: int = 0
+    group: int = 0
+
+    def __str__(self) -> str:
+        """As the platform writes it: `Unit[CSPrice:1,CSShare:-1]`."""
+        held = [f"{name}:{exponent}" for name, exponent in zip(_NAMES, self, strict=True) if exponent]
+        return f"Unit[{','.join(held)}]"
+
+    def over_time(self) -> Unit:
+        """The unit after an operator along time: cross-sectional bases become time-series ones."""
+        return Unit(0, 0, self.price + self.time_price, self.share + self.time_share, self.group)
+
+    @property
+    def scale(self) -> int:
+        """The price-scale exponent that goes with the unit: prices count 1, shares −1 (see `scale`)."""
+        return self.price + self.time_price - self.share - self.time_share
+
+
+PURE = Unit()
+PRICE = Unit(price=1)
+SHARES = Unit(share=1)
+MONEY = Unit(price=1, share=1)
+GROUP = Unit(group=1)
+
+_BASE = re.compile(r"\s*(CSPrice|CSShare|TSPrice|TSShare|Group)\s*:\s*([+-]?\d{1,2})\s*")
+
+
+def parse_unit(text: str) -> Unit:
+    """The unit written as `CSPrice:1,CSShare:-1` or `Unit[…]`; empty for a pure number.
+
+    Raises:
+        ValueError: another text.
+    """
+    inner = text.strip()
+    if inner.startswith("Unit[") and inner.endswith("]"):
+        inner = inner[5:-1]
+    exponents = dict.fromkeys(_NAMES, 0)
+    for part in inner.split(",") if inner.strip() else []:
+        match = _BASE.fullmatch(part)
+        if match is None:
+            raise ValueError(f"{text!r} is no unit; write it as CSPrice:1,CSShare:-1")
+        exponents[match.group(1)] += int(match.group(2))
+    return Unit(*exponents.values())
+
+
+class Mismatch(NamedTuple):
+    """An input whose unit is not what the operator expects; `place` counts the numeric inputs."""
+
+    place: int
+    expected: Unit
+    found: Unit
+
+
+class UnitRule(Protocol):
+    """From the units of the numeric inputs to that of the result, or to the first mismatch."""
+
+    def infer(self, inputs: Sequence[Unit], numbers: Sequence[bool]) -> Unit | Mismatch:
+        """`numbers[i]`: input i is a plain number."""
+        ...
+
+
+def _first_unlike(inputs: Sequence[Unit], first: int = 0) -> Mismatch | None:
+    for index in range(first + 1, len(inputs)):
+        if inputs[index] != inputs[first]:
+            return Mismatch(index, inputs[first], inputs[index])
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """All inputs in the unit of the first; so is the result, unless it is `pure` (comparisons)."""
+
+    pure: bool = False
+
+    def infer(self, inputs: Sequence[Unit], numbers: Sequence[bool]) -> Unit | Mismatch:
+        return _first_unlike(inputs) or (PURE if self.pure else inputs[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Multiplied:
+    """Exponents added up with weights: (1, 1) for a product, (1, −1) for a quotient, (−1,) for an inverse."""
+
+    weights: tuple[int, ...]
+
+    def infer(self, inputs: Sequence[Unit], numbers: Sequence[bool]) -> Unit | Mismatch:
+        pairs = list(zip(self.weights, inputs, strict=True))
+        return Unit(*(sum(weight * unit[base] for weight, unit in pairs) for base in range(len(_NAMES))))
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The unit of one input, whatever the others have."""
+
+    position: int = 0
+
+    def infer(self, inputs: Sequence[Unit], numbers: Sequence[bool]) -> Unit | Mismatch:
+        return inputs[self.position]
+
+
+@dataclass(frozen=True, slots=True)
+class Bare:
+    """A pure number, whatever the inputs have: ranks, scores, signs, counts, logic."""
+
+    def infer(self, inputs: Sequence[Unit], numbers: Sequence[bool]) -> Unit | Mismatch:
+        return PURE
+
+
+@dataclass(frozen=True, slots=True)
+class Demanding:
+    """The first input must be a pure number, and so is the result: logarithms, roots, products over time."""
+
+    def infer(self, inputs: Sequence[Unit], numbers: Sequence[bool]) -> Unit | Mismatch:
+        return PURE if inputs[0] == PURE else Mismatch(0, PURE, inputs[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Branches:
+    """Two values to choose from, at `first` and after it: alike, but a plain number fits either side."""
+
+    first: int = 1
+
+    def infer(self, inputs: Sequence[Unit], numbers: Sequence[bool]) -> Unit | Mismatch:
+        one, other = inputs[self.first : self.first + 2]
+        if numbers[self.first]:
+            return other
+        if numbers[self.first + 1] or one == other:
+            return one
+        return Mismatch(self.first + 1, one, other)
+
+
+@dataclass(frozen=True, slots=True)
+class Grouped:
+    """A group label; the first input must be one already if `relabels`."""
+
+    relabels: bool = False
+
+    def infer(self, inputs: Sequence[Unit], numbers: Sequence[bool]) -> Unit | Mismatch:
+        if self.relabels and inputs[0] != GROUP:
+            return Mismatch(0, GROUP, inputs[0])
+        return GROUP
+
+
+def solve(rule: UnitRule, target: Unit, arity: int, vocabulary: Sequence[Unit]) -> Iterator[tuple[Unit, ...]]:
+    """All units of the inputs, out of a vocabulary, from which the rule makes `target`."""
+    for inputs in product(vocabulary, repeat=arity):
+        if rule.infer(inputs, [False] * arity) == target:
+            yield inputs
