@@ -4,8 +4,9 @@ How an expression is evaluated:
 1. `tree.resolve` spells out `adv{N}` and checks the fields and groups it names.
 2. Operators run depth first, each distinct subtree once; a value is let go after its last use.
 3. Matrix inputs of operators across instruments are masked to the universe, unless `tree.confined` shows there is
-   nothing to mask.
-4. An operator's kernel fills a matrix from the pool (`buffers`), in blocks of rows or columns.
+   nothing to mask. Groups are not: everyone's are known.
+4. An operator's kernel fills a matrix from the pool (`buffers`), in blocks of rows or columns; an operator without
+   one runs its plain kernel (`plain`). `evaluation` says what a kernel is handed.
 
 Two ways to use the processors: `evaluate` splits every operator of one expression into blocks; `map` runs one
 expression per thread and keeps subtrees that a batch has in common (`cache`). Results do not depend on threads, memory
@@ -15,7 +16,6 @@ or what was kept.
 from __future__ import annotations
 
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -27,21 +27,19 @@ import numpy as np
 from alpha_pipeline.engine import tree
 from alpha_pipeline.engine.buffers import Buffers, typed_writable
 from alpha_pipeline.engine.cache import SubtreeCache
-from alpha_pipeline.engine.kernels import KERNELS
-from alpha_pipeline.engine.kernels.cross_section import mask
-from alpha_pipeline.engine.kernels.kernel import Kernel, Matrix
+from alpha_pipeline.engine.evaluation import Evaluation, EvaluationTimeout
+from alpha_pipeline.engine.groups import offsets_of
+from alpha_pipeline.engine.kernels.kernel import Cells, Kernel, Matrix
 from alpha_pipeline.errors import BadInput
-from alpha_pipeline.expression import OPERATORS, Call, Constant, Field, Node, Slot
+from alpha_pipeline.expression import DEFAULT_CHOICES, Call, Choices, Node
 from alpha_pipeline.market.panel import Panel
+
+__all__ = ["Engine", "EvaluationTimeout"]
 
 R = TypeVar("R")
 WORTH_SPLITTING = 100_000  # cells; below this, handing a block to another thread costs more than it saves
 COLUMN_STEP = 16  # blocks of columns begin at whole cache lines
 AHEAD = 4  # results a thread may be ahead of the one that is waited for
-
-
-class EvaluationTimeout(Exception):
-    """An evaluation went past its deadline."""
 
 
 class Engine:
@@ -53,6 +51,7 @@ class Engine:
         memory: bytes for all matrices of the engine. With little, nothing is kept between expressions; what one
             expression needs at a time (about depth + 2 matrices, for each thread of `map`) is always granted.
         windows: "partial": a window uses the valid values it holds; "strict": all of them must be valid.
+        choices: how operators are read of which sources say different things.
 
     Use as a context manager, or `close`, to end its threads early; idle ones end with the process.
     """
@@ -64,6 +63,7 @@ class Engine:
         threads: int = 2,
         memory: int = 2 * 1024**3,
         windows: Literal["partial", "strict"] = "partial",
+        choices: Choices = DEFAULT_CHOICES,
     ) -> None:
         if threads < 1:
             raise BadInput(f"{threads} threads cannot run anything", "threads", "give 1 or more")
@@ -74,11 +74,16 @@ class Engine:
         self.panel = panel
         self.threads = threads
         self.windows = windows
-        self._fields = {name: typed_writable(values) for name, values in panel.fields.items()}
-        self._universe = typed_writable(panel.universe)
-        self._groups = {name: _offsets(codes) for name, codes in panel.groups.items()}
+        self.choices = choices
+        self.fields = {name: typed_writable(values) for name, values in panel.fields.items()}
+        self.universe = typed_writable(panel.universe)
+        self.groups = {name: offsets_of(codes) for name, codes in panel.groups.items()}
+        self.vectors = {
+            name: Cells(typed_writable(each.values), typed_writable(each.offsets))
+            for name, each in getattr(panel, "vectors", {}).items()
+        }
+        self.cache = SubtreeCache()
         self._buffers = Buffers(panel.shape, memory)
-        self._cache = SubtreeCache()
         self._inside = threading.local()  # set in a worker thread: what it runs is not split further
         self._pool: ThreadPoolExecutor | None = None
         self._pool_lock = threading.Lock()
@@ -92,14 +97,14 @@ class Engine:
             deadline: `time.monotonic()` value to stop at, looked at between operators.
 
         Raises:
-            BadInput: the panel lacks a field or group.
+            BadInput: the panel lacks a field or group, or an operator does not run here.
             EvaluationTimeout: the deadline has passed.
         """
-        resolved = tree.resolve(node, self._fields, self._groups)
-        value = _Evaluation(self, resolved, deadline).run()
+        resolved = self._resolved(node)
+        value = Evaluation(self, resolved, deadline).run()
         if isinstance(resolved, Call):
             return value
-        own = self._take()
+        own = self.take()
         np.copyto(own, value)
         return own
 
@@ -112,20 +117,20 @@ class Engine:
         Raises:
             BadInput: the panel lacks a field or group of an expression; before anything is run.
         """
-        resolved = [tree.resolve(node, self._fields, self._groups) for node in nodes]
+        resolved = [self._resolved(node) for node in nodes]
         return self._mapped(resolved, consume)
 
     def _mapped(self, nodes: Sequence[Node], consume: Callable[[int, Matrix], R]) -> Iterator[R]:
         worth = tree.shared(nodes)
-        self._cache.expect(worth)
+        self.cache.expect(worth)
         counted = [[call for call in tree.calls(node) if call in worth] for node in nodes]
         settled = 0  # expressions whose uses are taken back
 
         def one(index: int) -> R:
             try:
-                return consume(index, _Evaluation(self, nodes[index], None).run())
+                return consume(index, Evaluation(self, nodes[index], None).run())
             finally:
-                self._cache.done(counted[index])
+                self.cache.done(counted[index])
 
         if self._runs_alone():
             try:
@@ -134,7 +139,7 @@ class Engine:
                     yield one(index)
             finally:
                 for calls in counted[settled:]:
-                    self._cache.done(calls)
+                    self.cache.done(calls)
             return
         running: deque[Future[R]] = deque()
         submitted = 0
@@ -149,7 +154,7 @@ class Engine:
             cancelled = [index for index, future in enumerate(running, first) if future.cancel()]
             wait(running)
             for index in (*cancelled, *range(submitted, len(nodes))):
-                self._cache.done(counted[index])
+                self.cache.done(counted[index])
 
     def close(self) -> None:
         """End the threads; a later call starts new ones."""
@@ -166,14 +171,18 @@ class Engine:
 
     # -- what an evaluation needs ------------------------------------------------------------------------------------
 
-    def _take(self) -> Matrix:
-        return self._buffers.take(self._cache.drop_oldest)
+    def _resolved(self, node: Node) -> Node:
+        return tree.resolve(node, self.fields, self.groups, self.vectors)
 
-    def _apply(self, kernel: Kernel, arguments: Sequence[Any]) -> Matrix:
+    def take(self) -> Matrix:
+        """A matrix of the pool, its content undefined."""
+        return self._buffers.take(self.cache.drop_oldest)
+
+    def apply(self, kernel: Kernel, arguments: Sequence[Any]) -> Matrix:
         """The kernel's result on a matrix of the pool, in as many blocks as there are threads."""
-        out = self._take()
-        length = out.shape[0 if kernel.axis == "rows" else 1]
-        blocks = 1 if self._runs_alone() or out.size < WORTH_SPLITTING else self.threads
+        out = self.take()
+        length = out.shape[1 if kernel.axis == "columns" else 0]
+        blocks = 1 if self._runs_alone() or out.size < WORTH_SPLITTING or kernel.axis == "all" else self.threads
         if blocks == 1:
             kernel.run(*arguments, out, 0, length)
             return out
@@ -200,69 +209,3 @@ class Engine:
 
     def _enter_worker(self) -> None:
         self._inside.worker = True
-
-
-class _Evaluation:
-    """One expression being evaluated: the values that still have uses in it."""
-
-    def __init__(self, engine: Engine, node: Node, deadline: float | None) -> None:
-        self._engine = engine
-        self._root = node
-        self._deadline = deadline
-        self._uses = tree.uses(node)
-        self._values: dict[Call, Matrix] = {}
-
-    def run(self) -> Matrix:
-        return self._matrix(self._root)
-
-    def _matrix(self, node: Node) -> Matrix:
-        if isinstance(node, Field):
-            return self._engine._fields[node.name]
-        if isinstance(node, Constant):
-            filled = self._engine._take()
-            filled.fill(node.value)
-            return filled
-        value = self._values.get(node)
-        if value is None:
-            value = self._engine._cache.get(node)
-        if value is None:
-            value = self._call(node)
-            self._engine._cache.put(node, value)
-        self._uses[node] -= 1
-        if self._uses[node] > 0:
-            self._values[node] = value
-        else:
-            self._values.pop(node, None)
-        return value
-
-    def _call(self, call: Call) -> Matrix:
-        engine, operator, kernel = self._engine, OPERATORS[call.operator], KERNELS[call.operator]
-        arguments: list[Any] = []
-        for slot, argument in zip(operator.slots, call.arguments, strict=True):
-            if slot is Slot.GROUP and isinstance(argument, Field):
-                arguments.append(engine._groups[argument.name])
-            elif slot is Slot.WINDOW and isinstance(argument, Constant):
-                window = int(argument.value)
-                arguments += [window, window if engine.windows == "strict" else operator.minimum]
-            elif isinstance(argument, Constant) and kernel.broadcasts:
-                arguments.append(np.full((1, engine.panel.shape[1]), argument.value, np.float32))
-            else:
-                arguments.append(self._input(argument, masked=operator.category in tree.CROSS_SECTIONAL))
-        if self._deadline is not None and time.monotonic() > self._deadline:
-            raise EvaluationTimeout(f"past its deadline before {operator.name}")
-        return engine._apply(kernel, arguments)
-
-    def _input(self, node: Node, masked: bool) -> Matrix:
-        value = self._matrix(node)
-        if masked and not tree.confined(node):
-            return self._engine._apply(MASK, [value, self._engine._universe])
-        return value
-
-
-MASK = Kernel("rows", mask)
-
-
-def _offsets(codes: np.ndarray[Any, np.dtype[np.int32]]) -> np.ndarray[Any, np.dtype[np.int32]]:
-    """Group codes [instruments], non-decreasing, as the bounds of their runs of columns [groups + 1]."""
-    starts = np.flatnonzero(np.diff(codes)) + 1
-    return np.concatenate(([0], starts, [len(codes)])).astype(np.int32)

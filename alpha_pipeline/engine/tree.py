@@ -6,54 +6,94 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 
 from alpha_pipeline.errors import BadInput
-from alpha_pipeline.expression import OPERATORS, Call, Constant, Field, Node, Slot, adv_window, average_volume
+from alpha_pipeline.expression import (
+    OPERATORS,
+    Call,
+    Constant,
+    Field,
+    Node,
+    Operator,
+    Slot,
+    ValueType,
+    adv_window,
+    average_volume,
+)
 
-CROSS_SECTIONAL = ("cross_sectional", "group")
+MARKET = "market"
+"""The panel's group of all instruments: what 1 in the place of a group means."""
 
 
-def resolve(node: Node, fields: Collection[str], groups: Collection[str]) -> Node:
-    """The tree with `adv{N}` spelt out as `ts_mean(volume, N)`.
+def resolve(node: Node, fields: Collection[str], groups: Collection[str], vectors: Collection[str] = ()) -> Node:
+    """The tree with `adv{N}` spelt out as `ts_mean(volume, N)` and the group 1 as `market`.
 
     Raises:
-        BadInput: a field or group that the panel does not hold.
+        BadInput: a field, group or vector field that the panel does not hold; an operator that does not run here; a
+            text, a vector or a number where it cannot stand.
     """
-    if isinstance(node, Constant):
-        return node
+    if isinstance(node, Call) and OPERATORS[node.operator].result is ValueType.VECTOR:
+        raise BadInput(f"{node.operator} gives several numbers a cell", "expression", "put a vec_ operator around it")
+    return _resolved(node, Slot.NUMERIC, {Slot.NUMERIC: fields, Slot.GROUP: groups, Slot.VECTOR: vectors})
+
+
+def _resolved(node: Node, slot: Slot, held: dict[Slot, Collection[str]]) -> Node:
+    """`held`: the names of fields (under NUMERIC), groups and vector fields."""
     if isinstance(node, Field):
-        window = adv_window(node.name)
-        if window is not None:
-            return resolve(average_volume(window), fields, groups)
-        if node.name not in fields:
-            raise BadInput(
-                f"the panel has no field {node.name!r}", "expression", f"it has {', '.join(fields)} and adv{{N}}"
-            )
+        return _field(node, slot, held)
+    if isinstance(node, Constant):
+        if slot is Slot.GROUP and node.value != 1:
+            raise BadInput(f"{node.value:g} is no group", "expression", "use 1 for all instruments as one group")
+        return Field(MARKET) if slot is Slot.GROUP else node
+    operator = OPERATORS[node.operator]
+    if operator.elsewhere:
+        raise BadInput(f"{operator.name} runs {operator.elsewhere}, not here", "expression", "leave it out")
+    slots = operator.slots_of(len(node.arguments))
+    return node.over([_resolved(argument, slot, held) for slot, argument in zip(slots, node.arguments, strict=True)])
+
+
+def _field(node: Field, slot: Slot, held: dict[Slot, Collection[str]]) -> Node:
+    name = node.name
+    if node.quoted:
+        raise BadInput(f"the text {name} cannot be an input", "expression", "write a field's name without quotes")
+    if slot is Slot.GROUP:
+        if name not in held[Slot.GROUP]:
+            raise BadInput(f"the panel has no group {name!r}", "expression", f"it has {', '.join(held[Slot.GROUP])}")
         return node
-    arguments = []
-    for slot, argument in zip(OPERATORS[node.operator].slots, node.arguments, strict=True):
-        if slot is not Slot.GROUP:
-            arguments.append(resolve(argument, fields, groups))
-        elif isinstance(argument, Field) and argument.name in groups:
-            arguments.append(argument)
-        else:
-            name = argument.name if isinstance(argument, Field) else "?"
-            raise BadInput(f"the panel has no group {name!r}", "expression", f"it has {', '.join(groups)}")
-    return Call(node.operator, tuple(arguments))
+    if slot is Slot.VECTOR:
+        if name not in held[Slot.VECTOR]:
+            names = ", ".join(held[Slot.VECTOR]) or "none"
+            raise BadInput(f"the panel has no vector field {name!r}", "expression", f"it has {names}")
+        return node
+    window = adv_window(name)
+    if window is not None:
+        return _resolved(average_volume(window), slot, held)
+    if name not in held[Slot.NUMERIC] and not (slot is Slot.LABELS and name in held[Slot.GROUP]):
+        names = ", ".join(held[Slot.NUMERIC])
+        raise BadInput(f"the panel has no field {name!r}", "expression", f"it has {names} and adv{{N}}")
+    return node
+
+
+def masks(operator: Operator) -> bool:
+    """Whether it looks across instruments, so that its matrix inputs are masked to the universe."""
+    return operator.across in ("instruments", "both")
 
 
 def confined(node: Node) -> bool:
     """Whether the value is surely NaN outside the universe, so that masking it would change nothing.
 
-    Fields are (a panel is pasteurized); results across instruments are, their inputs having been masked; and so is an
-    operator that passes on a NaN of today, if an input of it is.
+    Fields are (a panel is pasteurized); and so is an operator that passes on a NaN of today, if an input of it is
+    confined or masked.
     """
     if isinstance(node, Field):
         return True
     if isinstance(node, Constant):
         return False
     operator = OPERATORS[node.operator]
-    if operator.category in CROSS_SECTIONAL:
-        return True
-    return operator.keeps_missing and any(confined(node.arguments[i]) for i in operator.numeric_positions)
+    if not operator.keeps_missing:
+        return False
+    inputs = [node.arguments[i] for i in operator.numeric_of(len(node.arguments))]
+    if masks(operator):
+        return any(not isinstance(argument, Constant) for argument in inputs)
+    return any(confined(argument) for argument in inputs)
 
 
 def calls(node: Node) -> Iterator[Call]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numba.core import event
 
-from alpha_pipeline.engine.engine import MASK
+from alpha_pipeline.engine.evaluation import MASK
 from alpha_pipeline.engine.kernels import KERNELS
 from alpha_pipeline.expression import OPERATORS, Slot
 

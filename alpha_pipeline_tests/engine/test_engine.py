@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from alpha_pipeline.engine import Engine, EvaluationTimeout, tree, warmup
-from alpha_pipeline.engine import engine as engine_module
+from alpha_pipeline.engine.groups import offsets_of
 from alpha_pipeline.engine.kernels import (
     KERNELS,
     Kernel,
@@ -85,7 +85,7 @@ def interpreted(node: Node, panel: Panel) -> np.ndarray[Any, Any]:
             arguments.append(panel.groups[argument.name])
         else:
             value = interpreted(argument, panel).astype(np.float64)
-            if operator.category in ("cross_section", "group"):
+            if tree.masks(operator):
                 value[~panel.universe] = np.nan
             arguments.append(value)
     with np.errstate(all="ignore"):
@@ -118,8 +118,8 @@ def test_batch_memory_and_neighbours_do_not_matter(
         for place, (index, value) in enumerate(copies):
             assert index == place
             assert same_bits(value, values[order[place]])
-        assert not engine._cache._values
-        assert not engine._cache._left
+        assert not engine.cache._values
+        assert not engine.cache._left
 
 
 def test_little_memory_keeps_few_matrices(panel: Panel) -> None:
@@ -237,7 +237,7 @@ def test_an_interrupt_leaves_no_thread_busy_and_no_memory_taken(
             engine.evaluate(parse("rank(log(close))"))
         with pytest.raises(breaking):
             list(engine.map([NODES[0], parse("log(close)"), NODES[1]], lambda index, value: index))
-        assert not engine._cache._left
+        assert not engine.cache._left
         assert same_bits(engine.evaluate(NODES[1]), values[1])
         gc.collect()
         assert len(engine._buffers._free) == engine._buffers.allocated
@@ -249,8 +249,8 @@ def test_closing_a_batch_early_forgets_it(panel: Panel) -> None:
         results = engine.map(NODES * 3, lambda index, value: index)
         assert next(results) == 0
         results.close()  # type: ignore[attr-defined]
-        assert not engine._cache._left
-        assert not engine._cache._values
+        assert not engine.cache._left
+        assert not engine.cache._values
 
 
 def test_consuming_may_use_the_engine(panel: Panel, values: list[np.ndarray[Any, Any]]) -> None:
@@ -287,5 +287,5 @@ def test_warmup_says_what_it_compiles_and_only_that(monkeypatch: pytest.MonkeyPa
 
 def test_offsets_of_groups() -> None:
     codes = np.array([0, 0, 1, 2, 2, 2], np.int32)
-    assert engine_module._offsets(codes).tolist() == [0, 2, 3, 6]
-    assert engine_module._offsets(codes[:1]).tolist() == [0, 1]
+    assert offsets_of(codes).tolist() == [0, 2, 3, 6]
+    assert offsets_of(codes[:1]).tolist() == [0, 1]
