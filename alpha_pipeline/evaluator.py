@@ -20,7 +20,18 @@ from alpha_pipeline.backtest.coverage import missing_share
 from alpha_pipeline.backtest.metrics import sharpe_one_day_later
 from alpha_pipeline.backtest.simulate import group_offsets
 from alpha_pipeline.engine import Engine
-from alpha_pipeline.expression import Node, canonical, check, lookback, to_text
+from alpha_pipeline.expression import (
+    CATALOGUE,
+    Catalogue,
+    FieldSpec,
+    Node,
+    Parsed,
+    ValueType,
+    canonical,
+    check,
+    lookback,
+    to_text,
+)
 from alpha_pipeline.market.panel import Panel
 
 MOST_TRIALS_KEPT = 20_000
@@ -69,6 +80,17 @@ class Trial:
     sealed: Sealed = field(repr=False, compare=False)
 
 
+def held_data(panel: Panel) -> frozenset[str]:
+    """Names of the fields, groups and vector fields that a panel holds."""
+    return frozenset(panel.fields) | frozenset(panel.groups) | frozenset(panel.vectors)
+
+
+def panel_catalogue(panel: Panel, catalogue: Catalogue = CATALOGUE) -> Catalogue:
+    """A catalogue with the vector fields of a panel, which are the user's own and in no catalogue."""
+    own = [name for name in panel.vectors if catalogue.spec(name) is None]
+    return catalogue.with_fields(FieldSpec(name, ValueType.VECTOR, dataset="events") for name in own)
+
+
 class Evaluator:
     """Evaluates expressions on one panel under one set of settings.
 
@@ -94,7 +116,10 @@ class Evaluator:
         group_offsets(panel, self.settings.neutralization, panel.shape[1])  # refuses groups that the panel lacks
         self.windows = windows or Windows.by_shares(len(panel.dates))
         self.threads = threads
-        self.engine = Engine(panel, threads=threads, memory=memory, windows=self.window_rule)
+        self.engine = Engine(
+            panel, threads=threads, memory=memory, windows=self.window_rule, choices=self.settings.language
+        )
+        self.catalogue = panel_catalogue(panel)
         self.evaluations = 0
         members = panel.universe.any(axis=1)
         self._first_member_row = int(members.argmax()) if members.any() else len(panel.dates)
@@ -108,7 +133,15 @@ class Evaluator:
     @property
     def available(self) -> frozenset[str]:
         """Names of the fields and groups that expressions may use on this panel."""
-        return frozenset(self.panel.fields) | frozenset(self.panel.groups)
+        return held_data(self.panel)
+
+    def check(self, expression: Node | Parsed) -> None:
+        """Refuse what cannot be an alpha on this panel.
+
+        Raises:
+            TypeProblem: see `expression.check`.
+        """
+        check(expression, self.available, catalogue=self.catalogue, choices=self.settings.language)
 
     def first_row(self, node: Node) -> int:
         """First row on which the lookback of an expression is filled: nothing before it counts anywhere.
@@ -131,7 +164,7 @@ class Evaluator:
         """
         identity, tree, text = self.identify(node)
         if identity not in self._trials:
-            check(tree, self.available)
+            self.check(tree)
             self._keep(self._trial(identity, tree, text, self.engine.evaluate(tree), self.threads))
         return self._trials[identity]
 
@@ -147,7 +180,7 @@ class Evaluator:
         wanted = [self.identify(node) for node in nodes]
         new = {identity: (tree, text) for identity, tree, text in wanted if identity not in self._trials}
         for tree, _ in new.values():
-            check(tree, self.available)
+            self.check(tree)
         results = {identity: self._trials[identity] for identity, _, _ in wanted if identity not in new}
         todo = [(identity, tree, text) for identity, (tree, text) in new.items()]
 

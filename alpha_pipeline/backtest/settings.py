@@ -9,10 +9,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 from alpha_pipeline.errors import BadInput
+from alpha_pipeline.expression.choices import DEFAULT_CHOICES, Choices
 
 REGIONS = ("USA",)
 NEUTRALIZATIONS = ("NONE", "MARKET", "SECTOR", "INDUSTRY", "SUBINDUSTRY")
@@ -34,6 +35,7 @@ class SimulationSettings:
         truncation: largest |weight| of one instrument as a fraction of the book; 0 is off.
         extra_lag: further trading days between the decision and the first return it earns.
         strict_windows: an operator's window must be full of valid values; by default it uses those it holds.
+        language: readings of the language where its sources contradict each other.
 
     Raises:
         BadInput: naming the setting, what it was and what it may be.
@@ -47,6 +49,7 @@ class SimulationSettings:
     truncation: float = 0.08
     extra_lag: int = 0
     strict_windows: bool = False
+    language: Choices = DEFAULT_CHOICES
 
     def __post_init__(self) -> None:
         if self.region not in REGIONS:
@@ -80,8 +83,10 @@ class SimulationSettings:
         return max(self.decay - 1, 0)
 
     def to_dict(self) -> dict[str, Any]:
-        """All settings by their names; `from_dict` reads them back."""
-        return asdict(self)
+        """All settings by their names, of the language's readings those that differ; `from_dict` reads them back."""
+        values = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "language"}
+        changed = dict(self.language.changed())
+        return {**values, "language": changed} if changed else values
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> SimulationSettings:
@@ -90,7 +95,7 @@ class SimulationSettings:
         for name in values:
             if name not in names:
                 _refuse(name, values[name], f"use {', '.join(names)}")
-        return cls(**values)
+        return cls(**{**values, "language": Choices(**values.get("language", {}))})
 
     def to_brain(self) -> dict[str, Any]:
         """The `settings` object of BRAIN's POST /simulations."""

@@ -65,6 +65,22 @@ def build_parser() -> argparse.ArgumentParser:
         else:
             made.add_argument("--file", help="text file with one expression a line")
 
+    listing = command("operators", "List the operators of the language, or print the page of one.")
+    listing.add_argument("name", nargs="?", help="an operator")
+    listing.add_argument("--profile", help="user, consultant, legacy101 or all (default all)")
+    for name, summary in (
+        ("check", "Parse and type-check programs without evaluating them; exit 1 if one does not pass."),
+        ("explain", "Print the tree of an expression with type, unit and lookback at each node."),
+    ):
+        made = command(name, summary)
+        made.add_argument(
+            "expression", type=str.strip, nargs=None if name == "explain" else "?", help="Fast Expression program"
+        )
+        made.add_argument("--profile", help="operators to allow: user, consultant, legacy101 or all (default all)")
+        made.add_argument("--fields", help="CSV or JSON catalogue of further fields: id, type, unit, dataset")
+        if name == "check":
+            made.add_argument("--file", help="text file with one program a line")
+
     export = command("export", "Write the accepted alphas to a file.")
     export.add_argument("--format", choices=["json", "csv"], default="json")
     export.add_argument("--out", help="folder to write to (default: <home>/exports)")

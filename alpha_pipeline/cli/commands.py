@@ -5,13 +5,16 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from alpha_pipeline.cli import judging, keeping, mining
+from alpha_pipeline.cli import judging, keeping, language, mining
 
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "mine": mining.mine,
     "ingest": mining.ingest,
     "evaluate": judging.evaluate,
     "validate": judging.validate,
+    "operators": language.operators,
+    "check": language.check_programs,
+    "explain": language.explain,
     "export": keeping.export,
     "universe": keeping.universe,
     "ui": keeping.ui,

@@ -10,7 +10,7 @@ from typing import Any
 from alpha_pipeline.backtest import Metrics
 from alpha_pipeline.cli.display import DONE, REJECTED, emit, figure, show, show_table, warn
 from alpha_pipeline.errors import BadInput
-from alpha_pipeline.expression import check, parse_text
+from alpha_pipeline.expression import parse_text
 from alpha_pipeline.ledger import METRICS
 from alpha_pipeline.orchestration.workbench import Workbench
 from alpha_pipeline.settings import load_settings
@@ -33,7 +33,7 @@ def evaluate(options: argparse.Namespace) -> int:
         mend = "let ALPHA_GATE_FROM and ALPHA_VAULT_FROM leave some"
         raise BadInput(f"the {options.window} window holds no day of the panel", "option --window", mend)
     parsed = parse_text(options.expression)
-    check(parsed, bench.evaluator.available)
+    bench.evaluator.check(parsed)
     begun = time.perf_counter()
     trial = bench.evaluator.evaluate(parsed.node)
     seconds = time.perf_counter() - begun

@@ -27,7 +27,7 @@ DECIMALS: Mapping[str, int] = {
     "long_count": 0,
     "short_count": 0,
 }
-OUR_SETTINGS: dict[str, Any] = {"extra_lag": int, "strict_windows": bool}  # unknown to the platform
+OUR_SETTINGS: dict[str, Any] = {"extra_lag": int, "strict_windows": bool, "language": dict}  # unknown to the platform
 SETTINGS = ("region", "universe", "delay", "decay", "neutralization", "truncation")
 _ID = re.compile(r"alpha_[0-9a-f]{12}")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
@@ -128,7 +128,7 @@ class ExportRecord:
             "provenance": {
                 "record_version": RECORD_VERSION,
                 **self.provenance.to_dict(),
-                **{name: self.settings.to_dict()[name] for name in OUR_SETTINGS},
+                **{name: value for name, value in self.settings.to_dict().items() if name in OUR_SETTINGS},
             },
         }
 
@@ -144,6 +144,7 @@ class ExportRecord:
         kinds: dict[str, Any] = {field.name: _KINDS.get(str(field.type)) for field in fields(Provenance)}
         if isinstance(origin, dict):
             origin.setdefault("metrics_gate", None)
+            origin.setdefault("language", {})  # written only where a reading is not the default
         _shape(origin, f"{where}, provenance", kinds | OUR_SETTINGS | {"record_version": int})
         if (version := origin.pop("record_version")) != RECORD_VERSION:
             raise BadInput(f"record_version {version} is not {RECORD_VERSION}", where, "export the file again")

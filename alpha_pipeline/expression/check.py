@@ -196,6 +196,9 @@ class _Checker:
             for each in operator.attributes:
                 if each.required and each.name.lower() not in given:
                     raise self.problem(path, f'Required attribute "{each.name}" must have a value', operator.signature)
+            if operator.one_of and not any(name.lower() in given for name in operator.one_of):
+                either = '" or "'.join(operator.one_of)
+                raise self.problem(path, f'Required attribute "{either}" must have a value', operator.signature)
 
 
 def _attribute_problem(attribute: Attribute, value: AttributeValue) -> str | None:

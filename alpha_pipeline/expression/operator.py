@@ -90,7 +90,8 @@ class Operator:
         keeps_missing: a NaN in any numeric input today gives NaN today.
         profiles: the BRAIN accounts that may use it.
         searched: whether the generators draw it.
-        elsewhere: where it runs instead of here ("SuperAlphas"); empty for what runs here.
+        one_of: attributes of which at least one must be given.
+        elsewhere: where it runs instead of here ("in SuperAlphas only"); empty for what runs here.
     """
 
     name: str
@@ -115,6 +116,7 @@ class Operator:
     keeps_missing: bool
     profiles: frozenset[str]
     searched: bool
+    one_of: tuple[str, ...]
     elsewhere: str
 
     @property
@@ -244,6 +246,7 @@ def operator(
     keeps_missing: bool = True,
     profiles: Iterable[str] = ("user", "consultant"),
     searched: bool = True,
+    one_of: Iterable[str] = (),
     elsewhere: str = "",
 ) -> Callable[[PlainKernel], PlainKernel]:
     """Register the decorated plain kernel as an operator; see `Operator` for the arguments.
@@ -286,6 +289,7 @@ def operator(
             keeps_missing=keeps_missing,
             profiles=frozenset(profiles),
             searched=searched and not elsewhere,
+            one_of=tuple(one_of),
             elsewhere=elsewhere,
         )
         spellings = dict.fromkeys(folded(spelling) for spelling in (name, *declared.aliases))

@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
+from alpha_pipeline.expression.choices import DEFAULT_CHOICES, Choices
 from alpha_pipeline.expression.errors import SyntaxProblem, shown
 from alpha_pipeline.expression.folding import folded_constant
 from alpha_pipeline.expression.lexer import Token, tokens
@@ -57,6 +58,7 @@ class Parsed:
         syntax: the same with positions.
         variables: each variable with its offset in the text, in order.
         unused: the variables that no later statement reads.
+        folded: variables read in another case than they were assigned in.
     """
 
     text: str
@@ -64,6 +66,7 @@ class Parsed:
     syntax: Syntax = field(hash=False, compare=False)
     variables: tuple[tuple[str, int], ...] = ()
     unused: tuple[str, ...] = ()
+    folded: tuple[str, ...] = ()
 
     def at(self, path: Path) -> Syntax:
         """The node at a path from the root, with its position."""
@@ -82,29 +85,33 @@ def parse(text: str, profile: str = "all") -> Node:
     return parse_text(text, profile).node
 
 
-def parse_text(text: str, profile: str = "all") -> Parsed:
+def parse_text(text: str, profile: str = "all", choices: Choices = DEFAULT_CHOICES) -> Parsed:
     """The tree of a program with the position of each node.
 
     Args:
         profile: under `legacy101`, windows are rounded down, and `min` and `max` with a whole number mean `ts_min` and
             `ts_max`; every other name is read alike under all profiles.
+        choices: where sources contradict each other; here, what `ts_argmax` of the paper counts.
 
     Raises:
         SyntaxProblem: with column, what was expected and the nearest name.
     """
-    return _Parser(text, legacy=profile == "legacy101").program()
+    return _Parser(text, profile == "legacy101", choices).program()
 
 
 class _Parser:
-    def __init__(self, text: str, legacy: bool) -> None:
+    def __init__(self, text: str, legacy: bool, choices: Choices) -> None:
         self.text = text
         self.legacy = legacy
+        self.from_start = legacy and choices.legacy_arg_max == "from_start"
         self.tokens = tokens(text)
         self.index = 0
         self.current = self.tokens[0]
         self.variables: dict[str, Syntax] = {}
         self.places: dict[str, int] = {}
         self.used: set[str] = set()
+        self.assigned_as: dict[str, str] = {}
+        self.folded: dict[str, None] = {}
 
     def problem(self, message: str, token: Token | None = None) -> SyntaxProblem:
         return SyntaxProblem(message, self.text, (token or self.current).position)
@@ -144,7 +151,7 @@ class _Parser:
         if self.current.kind != "end":
             raise self.problem(f"unexpected `{shown(self.current.text)}`: expected an operator or the end")
         unused = tuple(name for name in self.variables if name not in self.used)
-        return Parsed(self.text, value.node, value, tuple(self.places.items()), unused)
+        return Parsed(self.text, value.node, value, tuple(self.places.items()), unused, tuple(self.folded))
 
     def assigned(self) -> str | None:
         """The variable that the next statement assigns to; None for an expression."""
@@ -159,6 +166,7 @@ class _Parser:
         if name in self.variables:
             raise self.problem(f"variable `{shown(token.text)}` has a value already; use another name")
         self.places[name] = token.position
+        self.assigned_as[name] = token.text
         self.advance()
         self.advance()
         return name
@@ -225,6 +233,8 @@ class _Parser:
         name = token.text.lower()
         if name in self.variables:
             self.used.add(name)
+            if token.text != self.assigned_as[name]:
+                self.folded[token.text] = None
             return self.variables[name]
         if name == "nan":
             return Syntax(token.position, Constant(math.nan))
@@ -256,7 +266,10 @@ class _Parser:
                 break
             self.advance()
         self.expect(")", f"or `,` in the arguments of {shown(name)}")
-        return self.call(token, name, inputs, attributes)
+        found = self.call(token, name, inputs, attributes)
+        if self.from_start and name in ("ts_arg_max", "ts_arg_min") and len(found.arguments) == 2:
+            return self.call(token, "subtract", [found.arguments[1], found])  # d less the days since
+        return found
 
     def attribute(self, attributes: dict[str, AttributeValue], nesting: int) -> None:
         token = self.advance()

@@ -81,6 +81,10 @@ class UnitRule(Protocol):
         """`numbers[i]`: input i is a plain number."""
         ...
 
+    def describe(self, inputs: Sequence[str]) -> str:
+        """The rule in words, for the reference; `inputs` are the names of the numeric inputs."""
+        ...
+
 
 def _first_unlike(inputs: Sequence[Unit], first: int = 0) -> Mismatch | None:
     for index in range(first + 1, len(inputs)):
@@ -98,6 +102,10 @@ class Alike:
     def infer(self, inputs: Sequence[Unit], numbers: Sequence[bool]) -> Unit | Mismatch:
         return _first_unlike(inputs) or (PURE if self.pure else inputs[0])
 
+    def describe(self, inputs: Sequence[str]) -> str:
+        result = "the result is a pure number" if self.pure else "so has the result"
+        return f"All of {', '.join(inputs)} in the unit of {inputs[0]}; {result}."
+
 
 @dataclass(frozen=True, slots=True)
 class Multiplied:
@@ -109,6 +117,10 @@ class Multiplied:
         pairs = list(zip(self.weights, inputs, strict=True))
         return Unit(*(sum(weight * unit[base] for weight, unit in pairs) for base in range(len(_NAMES))))
 
+    def describe(self, inputs: Sequence[str]) -> str:
+        powers = [name if w == 1 else f"{name}^{w}" for w, name in zip(self.weights, inputs, strict=True)]
+        return f"The unit of {' · '.join(powers)}."
+
 
 @dataclass(frozen=True, slots=True)
 class Kept:
@@ -117,7 +129,10 @@ class Kept:
     position: int = 0
 
     def infer(self, inputs: Sequence[Unit], numbers: Sequence[bool]) -> Unit | Mismatch:
-        return inputs[self.position]
+        return inputs[self.position] if inputs else PURE
+
+    def describe(self, inputs: Sequence[str]) -> str:
+        return f"The unit of {inputs[self.position]}." if inputs else "A pure number."
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +142,9 @@ class Bare:
     def infer(self, inputs: Sequence[Unit], numbers: Sequence[bool]) -> Unit | Mismatch:
         return PURE
 
+    def describe(self, inputs: Sequence[str]) -> str:
+        return "A pure number, whatever the inputs have."
+
 
 @dataclass(frozen=True, slots=True)
 class Demanding:
@@ -134,6 +152,9 @@ class Demanding:
 
     def infer(self, inputs: Sequence[Unit], numbers: Sequence[bool]) -> Unit | Mismatch:
         return PURE if inputs[0] == PURE else Mismatch(0, PURE, inputs[0])
+
+    def describe(self, inputs: Sequence[str]) -> str:
+        return f"{inputs[0]} must be a pure number, and so is the result."
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +171,10 @@ class Branches:
             return one
         return Mismatch(self.first + 1, one, other)
 
+    def describe(self, inputs: Sequence[str]) -> str:
+        one, other = inputs[self.first : self.first + 2]
+        return f"The unit of {one} and {other}, which must agree; a plain number fits either side."
+
 
 @dataclass(frozen=True, slots=True)
 class Grouped:
@@ -161,6 +186,9 @@ class Grouped:
         if self.relabels and inputs[0] != GROUP:
             return Mismatch(0, GROUP, inputs[0])
         return GROUP
+
+    def describe(self, inputs: Sequence[str]) -> str:
+        return f"A group; {inputs[0]} must be one already." if self.relabels else "A group."
 
 
 def solve(rule: UnitRule, target: Unit, arity: int, vocabulary: Sequence[Unit]) -> Iterator[tuple[Unit, ...]]:

@@ -17,7 +17,6 @@ from alpha_pipeline.expression import (
     ExpressionError,
     TypeProblem,
     canonical,
-    check,
     depth,
     export_text,
     export_tree,
@@ -101,7 +100,7 @@ def types(candidate: Candidate, bench: Bench) -> Finding:
     """Do types and arity fit, and does the panel hold the data?"""
     assert candidate.parsed is not None
     try:
-        check(candidate.parsed, bench.evaluator.available)
+        bench.evaluator.check(candidate.parsed)
     except TypeProblem as error:
         return Finding(False, reason=str(error))
     candidate.typed = True

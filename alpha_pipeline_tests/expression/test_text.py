@@ -34,19 +34,19 @@ trees = st.builds(
 )
 
 
-def table(name: str) -> list[tuple[str, ...]]:
+def table(name: str, separator: str) -> list[tuple[str, ...]]:
     lines = (CASES / name).read_text().splitlines()
-    return [tuple(line.split("|")) for line in lines if line and not line.startswith("#")]
+    return [tuple(line.split(separator)) for line in lines if line and not line.startswith("#")]
 
 
-@pytest.mark.parametrize(("text", "expected"), table("expressions.txt"))
+@pytest.mark.parametrize(("text", "expected"), table("expressions.txt", " => "))
 def test_canonical_text(text: str, expected: str) -> None:
     node = canonical(parse(text))
     assert to_text(node) == expected
     assert parse(expected) == node
 
 
-@pytest.mark.parametrize(("text", "stage", "column", "message"), table("refused.txt"))
+@pytest.mark.parametrize(("text", "stage", "column", "message"), table("refused.txt", "|"))
 def test_refused(text: str, stage: str, column: str, message: str) -> None:
     with pytest.raises(SyntaxProblem if stage == "syntax" else TypeProblem) as caught:
         check(parse_text(text))

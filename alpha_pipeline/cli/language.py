@@ -1,0 +1,299 @@
+"""`operators`, `explain` and `check`: the language itself, without evaluating anything."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Any
+
+from rich.markdown import Markdown
+from rich.tree import Tree
+
+from alpha_pipeline.cli.display import DONE, REJECTED, emit, output, say, show, show_table
+from alpha_pipeline.errors import BadInput
+from alpha_pipeline.evaluator import held_data, panel_catalogue
+from alpha_pipeline.expression import (
+    CATALOGUE,
+    FIELDS,
+    OPERATORS,
+    PROFILES,
+    Call,
+    Catalogue,
+    Choices,
+    Constant,
+    ExpressionError,
+    Field,
+    Node,
+    Operator,
+    Parsed,
+    Slot,
+    canonical,
+    check,
+    depth,
+    fields_used,
+    load_fields,
+    lookback,
+    missing_data,
+    operator_count,
+    operators_of,
+    parse_text,
+    scale_exponent,
+    to_text,
+)
+from alpha_pipeline.expression.errors import nearest
+from alpha_pipeline.expression.operator import SPELLINGS, folded
+from alpha_pipeline.expression.profiles import LEGACY_NAMES, available
+from alpha_pipeline.expression.reference import examples, page, statements, unit_text
+from alpha_pipeline.expression.unit_check import infer_unit, unit_warning
+from alpha_pipeline.home import Home
+from alpha_pipeline.settings import load_settings
+
+
+def operators(options: argparse.Namespace) -> int:
+    """List the operators, or print the page of one."""
+    profile = _profile(options.profile)
+    if options.name is not None:
+        return _operator_page(options.name, options.json)
+    chosen = operators_of(profile)
+    counts = {name: len(operators_of(name)) for name in PROFILES}
+    if options.json:
+        emit({"profile": profile, "counts": counts, "operators": [_about(each) for each in chosen]})
+        return DONE
+    rows = [[each.signature, each.category, "yes" if available(each, "user") else "", each.summary] for each in chosen]
+    show_table(f"operators of profile {profile}", ["operator", "category", "user", "summary"], rows, wide="summary")
+    show("operators by profile: " + ", ".join(f"{name} {count}" for name, count in counts.items()))
+    return DONE
+
+
+def _operator_page(name: str, as_json: bool) -> int:
+    known = SPELLINGS.get(folded(name)) or LEGACY_NAMES.get(folded(name))
+    if known is None:
+        close = nearest(name, OPERATORS)
+        mend = f"did you mean {close}? " if close else ""
+        raise BadInput(
+            f"there is no operator {name!r}", "operators", f"{mend}`alpha-pipeline operators` lists them all"
+        )
+    operator = OPERATORS[known]
+    if as_json:
+        emit(_about(operator))
+    elif output.is_terminal:
+        output.print(Markdown(page(operator)))
+    else:
+        show(page(operator).rstrip())
+    return DONE
+
+
+def _about(operator: Operator) -> dict[str, Any]:
+    """The operator as JSON."""
+    said = statements(operator)
+    return {
+        "name": operator.name,
+        "category": operator.category,
+        "signature": operator.signature,
+        "summary": operator.summary,
+        "profiles": [name for name in PROFILES if available(operator, name)],
+        "formula": said.get("Formula"),
+        "nan": said.get("NaN"),
+        "ties": said.get("Ties"),
+        "units": unit_text(operator),
+        "runs_here": not operator.elsewhere,
+        "examples": [{"call": each.call, "result": each.expected} for each in examples(operator)],
+    }
+
+
+# -- check -------------------------------------------------------------------------------------------------------------
+
+
+def check_programs(options: argparse.Namespace) -> int:
+    """Parse and type-check programs; nothing is evaluated."""
+    if (options.expression is None) == (options.file is None):
+        raise BadInput("there must be one expression or --file, and not both", "check", "give one of them")
+    profile = _profile(options.profile)
+    choices = load_settings(home=options.home).language
+    catalogue = CATALOGUE if options.fields is None else CATALOGUE.with_fields(load_fields(options.fields))
+    catalogue, held = _data(options.home, catalogue)
+    programs = [(1, options.expression)] if options.file is None else list(read_programs(options.file))
+    found = [judged(line, text, profile, catalogue, held, choices, not options.json) for line, text in programs]
+    refused = sum(not result["typed"] for result in found)
+    if options.json:
+        for result in found:
+            emit(result)
+    elif options.file is not None:
+        show(f"{len(found)} programs: {sum(r['parsed'] for r in found)} parse, {len(found) - refused} type-check")
+    return REJECTED if refused else DONE
+
+
+def read_programs(file: str) -> Iterator[tuple[int, str]]:
+    """The programs of a text file, one a line, with their line numbers; blank lines and comment lines are skipped.
+
+    Raises:
+        BadInput: it cannot be read, or holds none.
+    """
+    try:
+        lines = Path(file).expanduser().read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "it is not UTF-8"
+        raise BadInput(f"cannot be read as text ({why})", file, "name a UTF-8 text file") from error
+    told = [(number, line.strip()) for number, line in enumerate(lines, 1)]
+    programs = [(number, line) for number, line in told if line and not line.startswith("#")]
+    if not programs:
+        raise BadInput("it holds no expression", file, "write one expression a line")
+    yield from programs
+
+
+def judged(
+    line: int, text: str, profile: str, catalogue: Catalogue, held: Collection[str], choices: Choices, shown: bool
+) -> dict[str, Any]:
+    """What there is to say of one program, as JSON; also shown to people if `shown`."""
+    result: dict[str, Any] = {
+        "line": line,
+        "parsed": False,
+        "typed": False,
+        "canonical": None,
+        "unit_warning": None,
+        "error": None,
+        "missing_fields": [],
+    }
+    parsed: Parsed | None = None
+    error: ExpressionError | None = None
+    try:
+        parsed = parse_text(text, profile, choices)
+        result["parsed"] = True
+        result["missing_fields"] = missing_data(
+            [name for name in fields_used(parsed.node) if not Field(name).quoted], held
+        )
+        check(parsed, catalogue=catalogue, profile=profile, choices=choices, runs_here=False)
+        result["typed"] = True
+        result["canonical"] = to_text(canonical(parsed.node))
+        result["unit_warning"] = unit_warning(parsed.node, catalogue, choices)
+        result["error"] = runs_elsewhere(parsed.node)
+    except ExpressionError as problem:
+        error = problem
+        result["error"] = str(problem)
+    if shown:
+        show_judgement(result, text, parsed, error)
+    return result
+
+
+def runs_elsewhere(node: Node) -> str | None:
+    """Why a well-typed expression does not run here, or None."""
+    if not isinstance(node, Call):
+        return None
+    elsewhere = OPERATORS[node.operator].elsewhere
+    if elsewhere:
+        return f"{node.operator} runs {elsewhere}, not here"
+    return next((reason for each in node.arguments if (reason := runs_elsewhere(each))), None)
+
+
+def show_judgement(result: dict[str, Any], text: str, parsed: Parsed | None, error: ExpressionError | None) -> None:
+    """A program's verdict for people: the canonical text, or the fault under a caret, then what else is to be known."""
+    if error is not None:
+        show(f"line {result['line']}: {text if len(text) <= 100 else text[:99] + '…'}")
+        show(f"  {error}", style="red")
+        for pointed in error.pointer().splitlines():
+            show(f"  {pointed}")
+    else:
+        show(f"line {result['line']}: {result['canonical']}")
+        if result["error"]:
+            show(f"  {result['error']}", style="yellow")
+        if result["unit_warning"]:
+            show(f"  {result['unit_warning']}", style="yellow")
+    if result["missing_fields"]:
+        show(f"  no data held for: {', '.join(result['missing_fields'])}", style="yellow")
+    if parsed is not None and parsed.unused:
+        names = ", ".join(f'"{name}"' for name in parsed.unused)
+        show(f"  Found unused variables {names}", style="yellow")
+    if parsed is not None and parsed.folded:
+        show(f"  read without regard to case: {', '.join(parsed.folded)}", style="yellow")
+
+
+# -- explain -----------------------------------------------------------------------------------------------------------
+
+
+def explain(options: argparse.Namespace) -> int:
+    """The tree of an expression with type, unit and lookback at each node."""
+    profile = _profile(options.profile)
+    choices = load_settings(home=options.home).language
+    catalogue = CATALOGUE if options.fields is None else CATALOGUE.with_fields(load_fields(options.fields))
+    catalogue, held = _data(options.home, catalogue)
+    parsed = parse_text(options.expression, profile, choices)
+    check(parsed, catalogue=catalogue, profile=profile, choices=choices, runs_here=False)
+    root = explained(parsed.node, catalogue, choices)
+    warning = unit_warning(parsed.node, catalogue, choices)
+    figures = {
+        "canonical": to_text(canonical(parsed.node)),
+        "operator_count": operator_count(parsed.node),
+        "depth": depth(parsed.node),
+        "lookback": lookback(parsed.node, catalogue),
+        "price_scale_exponent": scale_exponent(parsed.node),
+        "unit_warning": warning,
+        "missing_fields": missing_data(fields_used(parsed.node), held),
+    }
+    if options.json:
+        emit({"expression": options.expression, **figures, "tree": root})
+        return DONE
+    output.print(_branch(root), markup=False, highlight=False)
+    for name, value in figures.items():
+        if value not in (None, []):
+            show(f"{name.replace('_', ' ')}: {', '.join(value) if isinstance(value, list) else value}")
+    if figures["price_scale_exponent"] is None:
+        say("the price scale of the result is no power of the prices' scale: PRICE_LEVEL decides by numbers")
+    return DONE
+
+
+def explained(node: Node, catalogue: Catalogue, choices: Choices) -> dict[str, Any]:
+    """A node and all beneath it: text, type, unit and lookback in days."""
+    unit = infer_unit(node, catalogue, choices)
+    about: dict[str, Any] = {
+        "text": to_text(node),
+        "type": _type_name(node, catalogue),
+        "unit": None if isinstance(unit, str) else str(unit),
+        "lookback": lookback(node, catalogue),
+    }
+    if isinstance(node, Call):
+        operator = OPERATORS[node.operator]
+        about["operator"] = operator.name
+        slots = operator.slots_of(len(node.arguments))
+        given = zip(slots, node.arguments, strict=True)
+        about["inputs"] = [explained(each, catalogue, choices) for slot, each in given if slot is not Slot.WINDOW]
+    return about
+
+
+def _type_name(node: Node, catalogue: Catalogue) -> str:
+    if isinstance(node, Constant):
+        return "constant"
+    if isinstance(node, Field):
+        spec = catalogue.spec(node.name)
+        return spec.type.value if spec is not None else "unknown"
+    result = OPERATORS[node.operator].result
+    return _type_name(node.arguments[0], catalogue) if result is None else result.value
+
+
+def _branch(about: dict[str, Any], tree: Tree | None = None) -> Tree:
+    unit = about["unit"] or "units do not agree"
+    days = f", {about['lookback']} days back" if about["lookback"] else ""
+    label = f"{about['text']}   {about['type']}, {unit}{days}"
+    branch = Tree(label) if tree is None else tree.add(label)
+    for each in about.get("inputs", []):
+        _branch(each, branch)
+    return branch
+
+
+# -- what both read ----------------------------------------------------------------------------------------------------
+
+
+def _profile(name: str | None) -> str:
+    profile = name or "all"
+    if profile not in PROFILES:
+        raise BadInput(f"there is no profile {name!r}", "option --profile", f"use one of {', '.join(PROFILES)}")
+    return profile
+
+
+def _data(home: str | None, catalogue: Catalogue) -> tuple[Catalogue, Collection[str]]:
+    """The catalogue with what the home's panel adds, and the names of the data it holds; our usual ones without one."""
+    kept = Home(load_settings(home=home).home)
+    if kept.current is None:
+        return catalogue, list(FIELDS)
+    panel = kept.panel()
+    return panel_catalogue(panel, catalogue), held_data(panel)
