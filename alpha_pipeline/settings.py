@@ -99,7 +99,7 @@ class Settings(BaseSettings):
 
     Attributes:
         home: where all state lives.
-        source, path, groups: which prices; see `market.sources`.
+        source, path, groups, events: which prices, sectors and events; see `market.sources`.
         universe: TOPn.
         generator, candidates, seed: what a generation run does; without a seed, the run's number is it.
         memory: budget in bytes for buffers and caches; results do not depend on it.
@@ -118,6 +118,7 @@ class Settings(BaseSettings):
     source: Literal["synthetic", "files", "yahoo"] = "synthetic"
     path: str | None = None
     groups: str | None = None
+    events: str | None = None
     universe: Annotated[str, BeforeValidator(_universe)] = "TOP3000"
     generator: Annotated[str, BeforeValidator(_generator)] = "genetic"
     candidates: Annotated[int, _from(1, _option("candidates"))] = 500

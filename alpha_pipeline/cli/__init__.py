@@ -40,6 +40,7 @@ def build_parser() -> argparse.ArgumentParser:
         made.add_argument("--source", choices=["synthetic", "files", "yahoo"], help="where prices come from")
         made.add_argument("--path", help="files: file or folder; yahoo: tickers, or a file of them")
         made.add_argument("--groups", help="CSV or Parquet with symbol and sector, industry, subindustry")
+        made.add_argument("--events", help="CSV or Parquet with symbol, date, field and value: vector fields")
         made.add_argument("--universe", help="TOPn by traded value (default TOP3000)")
         made.add_argument("--memory", help="budget for buffers and caches, e.g. 2GiB")
 

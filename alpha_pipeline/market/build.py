@@ -3,7 +3,8 @@
 1. Count bars per instrument and per date (one streaming pass) → batches that fit the memory, the calendar.
 2. Per batch: clean (cleaning.py); what stays is kept as flat float32 arrays of adjusted values.
 3. Universe from traded value of the source's instruments (universe.py), handed down to the pieces of cut histories.
-4. Columns sorted by group; each field scattered into its [T, N] matrix; Panel.assemble.
+4. Columns sorted by group; each field scattered into its [T, N] matrix, events laid into their cells (events.py);
+   Panel.assemble.
 """
 
 from __future__ import annotations
@@ -27,10 +28,12 @@ from alpha_pipeline.market.cleaning import (
     piece_name,
     trading_days,
 )
+from alpha_pipeline.market.events import Layout, lay_out
 from alpha_pipeline.market.panel import FloatMatrix, Panel, PanelInfo
 from alpha_pipeline.market.quality import QualityReport
-from alpha_pipeline.market.sources.base import COLUMNS, LEVELS, OPTIONAL, Source, SourceInfo
+from alpha_pipeline.market.sources.base import COLUMNS, LEVELS, OPTIONAL, EventTable, Source, SourceInfo
 from alpha_pipeline.market.universe import UniverseSettings, members, universe_size
+from alpha_pipeline.market.vectors import Vectors
 
 BYTES_PER_ROW = 400  # measured peak of cleaning one row, its sorted copy and its masks included
 BATCH_ROWS = (50_000, 1_500_000)  # fewer wastes time on re-reading, more wins nothing
@@ -63,6 +66,7 @@ def build_from(
         raw,
         source.groups(),
         source.describe(),
+        events=source.events(),
         universe=universe,
         cleaning=cleaning,
         membership=membership,
@@ -75,6 +79,7 @@ def build_panel(
     groups: pl.DataFrame | None,
     info: SourceInfo,
     *,
+    events: EventTable | None = None,
     universe: str = "TOP3000",
     cleaning: CleaningSettings | None = None,
     membership: UniverseSettings | None = None,
@@ -85,11 +90,12 @@ def build_panel(
     Args:
         raw: bars as `Source.read` gives them.
         groups: as `Source.groups` gives them.
+        events: as `Source.events` gives them.
         universe: TOPn.
         memory: bytes that the work may take beside the finished panel; more bars are cleaned in more batches.
 
     Raises:
-        BadInput: an unknown universe, no rows at all, or none that survives cleaning.
+        BadInput: an unknown universe, no rows at all, none that survives cleaning, or events of unknown symbols only.
     """
     cleaning, membership = cleaning or CleaningSettings(), membership or UniverseSettings()
     top = universe_size(universe)
@@ -107,6 +113,8 @@ def build_panel(
     member = member_by_symbol[:, symbol_of_column]
     member &= (days >= first) & (days <= last)
     fields = {name: bars.matrix(name, column, len(names)) for name in bars.field_names}
+    layout = Layout(bars.calendar, symbols, symbol_of_column, first, last)
+    vectors, lost_events = _vectors(events, layout, by_instrument)
     panel = Panel.assemble(
         bars.calendar,
         names,
@@ -120,17 +128,20 @@ def build_panel(
             adjusted_as_of=info.adjusted_as_of,
             survivors_only=info.survivors_only,
             vwap="given" if "vwap" in bars.optional else "(high+low+close)/3",
-            warnings=(*info.warnings, *missing_groups),
+            warnings=(*info.warnings, *missing_groups, *lost_events),
             settings={"cleaning": dataclasses.asdict(cleaning), "universe": dataclasses.asdict(membership)},
         ),
         member=member,
         groups={level: _codes(values[symbol_of_column]) for level, values in labels.items()},
+        vectors=vectors,
     )
+    silent = tuple(f"{name} has no event of a member." for name, held in panel.vectors.items() if not len(held.values))
+    panel = dataclasses.replace(panel, info=dataclasses.replace(panel.info, warnings=(*panel.info.warnings, *silent)))
     report = bars.report(
         by_instrument=by_instrument,
         columns=len(names),
         missing_bars=int((last - first + 1).sum() - len(row)),
-        warnings=missing_groups,
+        warnings=(*missing_groups, *lost_events, *silent),
     )
     quarantine = pl.concat(bars.quarantine).sort("instrument", "date", maintain_order=True)
     return Built(panel, quarantine, report)
@@ -313,6 +324,16 @@ def _labels(
     unknown = int((labels[given[0]] == UNKNOWN).sum())
     text = f"{unknown} of {len(symbols)} instruments have no {given[0]}: they form a group of their own."
     return labels, (text,) if unknown else ()
+
+
+def _vectors(
+    events: EventTable | None, layout: Layout, by_instrument: pl.DataFrame
+) -> tuple[dict[str, Vectors], tuple[str, ...]]:
+    """Vector fields, not yet pasteurized, and warnings about events left out."""
+    if events is None:
+        return {}, ()
+    vectors, lost = lay_out(events, layout, by_instrument["instrument"].drop_nulls().to_list())
+    return vectors, (*events.warnings, *lost)
 
 
 def _codes(labels: NDArray[np.str_]) -> NDArray[np.int32]:

@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from alpha_pipeline.market.vectors import Vectors
+
 PRICE_FIELDS = ("open", "high", "low", "close", "vwap")
 FIELD_UNITS: Mapping[str, str] = {
     "open": "USD per share, adjusted",
@@ -90,6 +92,7 @@ class Panel:
             day before both have a bar.
         groups: name → int32 [N], non-decreasing codes 0..G-1; "market" always, sector, industry and subindustry
             where the source gives them (labels nest: an industry code is that of sector/industry).
+        vectors: name → events per date and instrument, in the order of names; as pasteurized as the fields.
     """
 
     version: str
@@ -101,11 +104,17 @@ class Panel:
     pnl_returns: FloatMatrix
     groups: Mapping[str, NDArray[np.int32]]
     info: PanelInfo
+    vectors: Mapping[str, Vectors] = field(default_factory=dict)
 
     @property
     def shape(self) -> tuple[int, int]:
         """(T, N): number of dates, number of instruments."""
         return len(self.dates), len(self.instruments)
+
+    def field_types(self) -> dict[str, str]:
+        """What the panel holds by name, as the platform calls its types of field: MATRIX, VECTOR, GROUP."""
+        kinds = {"MATRIX": self.fields, "VECTOR": self.vectors, "GROUP": self.groups}
+        return {name: kind for kind, held in kinds.items() for name in held}
 
     @staticmethod
     def assemble(
@@ -116,6 +125,7 @@ class Panel:
         *,
         member: NDArray[np.bool_] | None = None,
         groups: Mapping[str, NDArray[np.int32]] | None = None,
+        vectors: Mapping[str, Vectors] | None = None,
     ) -> Panel:
         """A panel from adjusted, unpasteurized arrays; also the way to make a small one by hand.
 
@@ -125,6 +135,7 @@ class Panel:
             fields: float [T, N]; must hold "close"; "returns" and `pnl_returns` are computed from it.
             member: bool [T, N], in the universe that day whether or not there is a bar; everything by default.
             groups: int [N] non-decreasing codes from 0; "market" is added.
+            vectors: vector fields of [T, N], whose events outside the universe are left out.
         """
         close = np.ascontiguousarray(fields["close"], dtype=np.float32)
         rows, columns = close.shape
@@ -139,6 +150,13 @@ class Panel:
             pasteurized[name] = copy
         codes = {"market": np.zeros(columns, np.int32)}
         codes |= {name: _contiguous(values) for name, values in (groups or {}).items()}
+        taken = sorted((vectors or {}).keys() & (pasteurized.keys() | codes.keys()))
+        if taken:
+            raise ValueError(f"vector fields may not be called {', '.join(taken)}: the panel holds that already")
+        events: dict[str, Vectors] = {}
+        for name, held in sorted((vectors or {}).items()):
+            held.check((rows, columns))
+            events[name] = held.within(universe)
         panel = Panel(
             version="",
             dates=np.asarray(dates, dtype="datetime64[D]"),
@@ -149,6 +167,7 @@ class Panel:
             pnl_returns=pnl_returns,
             groups=codes,
             info=info,
+            vectors=events,
         )
         return dataclasses.replace(panel, version=content_version(panel))._frozen()
 
@@ -182,10 +201,14 @@ class Panel:
             age=np.ascontiguousarray(self.age[:, chosen]),
             pnl_returns=np.ascontiguousarray(self.pnl_returns[:, chosen]),
             groups={name: _contiguous(codes[chosen]) for name, codes in self.groups.items()},
+            vectors={name: events.columns(chosen, self.shape) for name, events in self.vectors.items()},
         )._frozen()
 
     def rows(self, start: int, stop: int) -> Panel:
-        """Panel of the dates [start, stop), a view: nothing is copied. Ages still count from before `start`."""
+        """Panel of the dates [start, stop), a view: only offsets of events are copied.
+
+        Ages still count from before `start`.
+        """
         days = slice(*slice(start, stop).indices(len(self.dates))[:2])
         return dataclasses.replace(
             self,
@@ -195,12 +218,13 @@ class Panel:
             universe=self.universe[days],
             age=self.age[days],
             pnl_returns=self.pnl_returns[days],
+            vectors={name: held.rows(days.start, days.stop, self.shape[1]) for name, held in self.vectors.items()},
         )
 
     def rescaled(self, factors: NDArray[np.floating[Any]]) -> Panel:
         """Panel with each instrument quoted in another unit: prices times, volume over a positive constant.
 
-        Returns and cap stay. An honest expression's weights may not change (the price-level test).
+        Returns, cap and events stay. An honest expression's weights may not change (the price-level test).
 
         Args:
             factors: [N], positive and finite.
@@ -218,7 +242,9 @@ class Panel:
         return dataclasses.replace(self, version=version, fields=fields)._frozen()
 
     def _frozen(self) -> Panel:
-        for values in (*self.fields.values(), *self.groups.values(), self.universe, self.age, self.pnl_returns):
+        events = [array for held in self.vectors.values() for array in (held.values, held.offsets)]
+        matrices = (self.universe, self.age, self.pnl_returns)
+        for values in (*self.fields.values(), *self.groups.values(), *matrices, *events):
             values.flags.writeable = False
         return self
 
@@ -250,6 +276,8 @@ def content_version(panel: Panel) -> str:
     arrays: dict[str, NDArray[Any]] = {f"field {name}": values for name, values in panel.fields.items()}
     arrays |= {f"group {name}": values for name, values in panel.groups.items()}
     arrays |= {"universe": panel.universe, "age": panel.age, "pnl_returns": panel.pnl_returns}
+    for name, events in panel.vectors.items():
+        arrays |= {f"vector {name} values": events.values, f"vector {name} offsets": events.offsets}
     for name in sorted(arrays):
         values = np.ascontiguousarray(arrays[name])
         digest.update(f"{name} {values.dtype.str} {values.shape}".encode())

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from alpha_pipeline.errors import BadInput
 from alpha_pipeline.market.panel import Panel, PanelInfo, content_version
+from alpha_pipeline.market.vectors import Vectors
 
 MANIFEST = "manifest.json"
 LAYOUT = 3  # raised whenever the files change their meaning
@@ -78,7 +79,8 @@ def open_panel(folder: Path, *, verify: bool = False) -> Panel:
         info = PanelInfo.from_dict(manifest["info"])
         version, names, group_names = str(manifest["version"]), list(manifest["fields"]), list(manifest["groups"])
         shape = (int(manifest["shape"][0]), int(manifest["shape"][1]))
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+        events = {str(name): int(count) for name, count in manifest.get("vectors", {}).items()}  # none in older panels
+    except (AttributeError, KeyError, TypeError, ValueError, IndexError) as error:
         raise BadInput(f"the manifest lacks or garbles {error}", str(folder / MANIFEST), REBUILD) from error
     matrix = (np.dtype(np.float32), shape)
     panel = Panel(
@@ -91,6 +93,7 @@ def open_panel(folder: Path, *, verify: bool = False) -> Panel:
         pnl_returns=_array(folder, "pnl_returns", *matrix),
         groups={name: _array(folder, f"group_{name}", np.dtype(np.int32), shape[1:]) for name in group_names},
         info=info,
+        vectors={name: _vectors(folder, name, count, shape) for name, count in events.items()},
     )
     if verify and content_version(panel) != version:
         raise BadInput("the stored arrays do not match the panel's content hash", str(folder), REBUILD)
@@ -122,9 +125,11 @@ def _save(panel: Panel, folder: Path) -> None:
     }
     arrays |= {f"field_{name}": values for name, values in panel.fields.items()}
     arrays |= {f"group_{name}": values for name, values in panel.groups.items()}
+    for name, events in panel.vectors.items():
+        arrays |= {f"vector_{name}.values": events.values, f"vector_{name}.offsets": events.offsets}
     for name, values in arrays.items():
         np.save(folder / f"{name}.npy", np.ascontiguousarray(values), allow_pickle=False)
-    manifest = {
+    manifest: dict[str, Any] = {
         "layout": LAYOUT,
         "version": panel.version,
         "shape": list(panel.shape),
@@ -132,6 +137,8 @@ def _save(panel: Panel, folder: Path) -> None:
         "groups": list(panel.groups),
         "info": panel.info.to_dict(),
     }
+    if panel.vectors:
+        manifest["vectors"] = {name: len(events.values) for name, events in panel.vectors.items()}
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=1, default=str), encoding="utf-8")
     folder.chmod(0o755)  # mkdtemp makes private folders; other workers read this one
 
@@ -149,6 +156,17 @@ def _manifest(folder: Path) -> dict[str, Any]:
     if not isinstance(manifest, dict):
         raise BadInput("the manifest is not a JSON object", str(path), REBUILD)
     return manifest
+
+
+def _vectors(folder: Path, name: str, count: int, shape: tuple[int, int]) -> Vectors:
+    values = _array(folder, f"vector_{name}.values", np.dtype(np.float32), (count,))
+    offsets = _array(folder, f"vector_{name}.offsets", np.dtype(np.int64), (shape[0] * shape[1] + 1,))
+    held = Vectors(values, offsets)
+    try:
+        held.check(shape)  # a kernel that follows broken offsets would read outside its memory
+    except ValueError as error:
+        raise BadInput(f"the vector field {name} is broken: {error}", str(folder), REBUILD) from error
+    return held
 
 
 def _array(folder: Path, name: str, dtype: np.dtype[Any] | None, shape: tuple[int, ...]) -> NDArray[Any]:

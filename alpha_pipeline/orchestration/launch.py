@@ -67,8 +67,8 @@ class Launcher:
     def ensure_panel(self) -> tuple[str, Finished | None]:
         """The panel of the settings' prices: the one made from them before, or a fresh ingest. It becomes current."""
         settings, home = self.workbench.settings, self.workbench.home
-        source = self.workbench.source(settings.source, settings.path, settings.groups)
-        version = home.remembered(ingest_key(source, settings.groups, settings.universe, settings))
+        source = self.workbench.source(settings.source, settings.path, settings.groups, settings.events)
+        version = home.remembered(ingest_key(source, settings.groups, settings.events, settings.universe, settings))
         if version is None:
             finished = self.ingest()
             return str(finished.metadata["cleaned_panel"]["data_version"]), finished
@@ -78,12 +78,12 @@ class Launcher:
     def ingest(self) -> Finished:
         """Read all months of the settings' source and make the panel."""
         settings = self.workbench.settings
-        source = self.workbench.source(settings.source, settings.path, settings.groups)
+        source = self.workbench.source(settings.source, settings.path, settings.groups, settings.events)
         first, last = source.months()
         self._check_months(first, last)
         config = {
             name: value
-            for name in ("source", "path", "groups", "universe")
+            for name in ("source", "path", "groups", "events", "universe")
             if (value := getattr(settings, name)) is not None
         }
         return self._execute(

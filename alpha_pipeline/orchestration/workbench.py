@@ -111,7 +111,7 @@ class Workbench:
 
     Args:
         settings: the product's settings.
-        opener: opens a price source by kind, path and groups; tests hand in one for a small market.
+        opener: opens a price source by kind, path, groups and events; tests hand in one for a small market.
     """
 
     def __init__(self, settings: Settings, opener: Callable[..., Source] = open_source) -> None:
@@ -122,9 +122,9 @@ class Workbench:
         self.ledger = Ledger(self.lake)
         self._run: Run | None = None
 
-    def source(self, kind: str, path: str | None, groups: str | None) -> Source:
+    def source(self, kind: str, path: str | None, groups: str | None, events: str | None) -> Source:
         """The price source that an ingest names."""
-        return self.opener(kind, path=path, groups=groups)
+        return self.opener(kind, path=path, groups=groups, events=events)
 
     def recorded_runs(self) -> list[str]:
         """The keys of all generation runs that were ever started in this home."""

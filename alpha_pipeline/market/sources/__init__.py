@@ -19,13 +19,20 @@ SOURCES: dict[str, Callable[..., Source]] = {
 }
 
 
-def open_source(kind: str, path: str | Path | None = None, groups: str | Path | None = None, **options: Any) -> Source:
+def open_source(
+    kind: str,
+    path: str | Path | None = None,
+    groups: str | Path | None = None,
+    events: str | Path | None = None,
+    **options: Any,
+) -> Source:
     """The source called `kind`.
 
     Args:
         kind: synthetic, files or yahoo.
         path: files: file or folder. yahoo: tickers, or a file of them. Not for synthetic.
         groups: file of sectors (files, yahoo).
+        events: file of events (files, yahoo).
         options: the source's own: synthetic seed, instruments, days, plants; files adjusted_as_of; yahoo start, end.
 
     Raises:
@@ -34,14 +41,15 @@ def open_source(kind: str, path: str | Path | None = None, groups: str | Path | 
     if kind not in SOURCES:
         raise BadInput(f"there is no source {kind!r}", "source", f"choose one of {', '.join(SOURCES)}")
     if kind == "synthetic":
-        if path is not None or groups is not None:
-            raise BadInput("the synthetic market takes no path and no groups", "source", "use --source files for files")
+        if any(given is not None for given in (path, groups, events)):
+            what = "the synthetic market takes no path, no groups and no events"
+            raise BadInput(what, "source", "use --source files for files")
         return SyntheticSource(**options)
-    path, groups = _from_home(path), _from_home(groups)
+    path, groups, events = _from_home(path), _from_home(groups), _from_home(events)
     if path is None:
         what = "files need a path" if kind == "files" else "yahoo needs tickers"
         raise BadInput(what, "source", "give --path" + (" AAPL,MSFT or a file of them" if kind == "yahoo" else ""))
-    return SOURCES[kind](path, groups=groups, **options)
+    return SOURCES[kind](path, groups=groups, events=events, **options)
 
 
 def _from_home(path: str | Path | None) -> str | Path | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
@@ -40,6 +41,22 @@ class SourceInfo:
     volume_unadjusted: bool = False
 
 
+@dataclass(frozen=True)
+class EventTable:
+    """Events by field, as a source knows them.
+
+    Attributes:
+        fields: name (lower case) → date (Date: the day by whose close the event was known; any day of the week),
+            instrument (String, may be null), value (Float64, finite). Rows of one day keep their order.
+        where: the file, for messages.
+        warnings: what was left out when reading.
+    """
+
+    fields: Mapping[str, pl.DataFrame]
+    where: str
+    warnings: tuple[str, ...] = ()
+
+
 class Source(Protocol):
     """Daily bars of many instruments."""
 
@@ -62,4 +79,8 @@ class Source(Protocol):
 
     def groups(self) -> pl.DataFrame | None:
         """instrument and any of sector, industry, subindustry (String, empty = unknown); None if not known."""
+        ...
+
+    def events(self) -> EventTable | None:
+        """Events that become the panel's vector fields; None if there are none."""
         ...

@@ -14,7 +14,8 @@ from typing import Any
 import polars as pl
 
 from alpha_pipeline.errors import BadInput
-from alpha_pipeline.market.sources.base import COLUMNS, OPTIONAL, PRICES, SourceInfo
+from alpha_pipeline.market.sources.base import COLUMNS, OPTIONAL, PRICES, EventTable, SourceInfo
+from alpha_pipeline.market.sources.events import read_events
 from alpha_pipeline.market.sources.groups import read_groups
 from alpha_pipeline.market.sources.layout import (
     DATE_FORMATS,
@@ -55,16 +56,23 @@ class FilesSource:
             one instrument, named by the file. In a folder, files without any price column are left aside with a
             warning; one with some of the price columns is an error.
         groups: file of sectors, see `groups.read_groups`.
+        events: file of events, see `events.read_events`.
         adjusted_as_of: day whose knowledge is in the prices; "never" for prices as they were known on each day.
             Unknown by default, which counts as later than the data: most files are back-adjusted.
     """
 
     def __init__(
-        self, path: str | Path, *, groups: str | Path | None = None, adjusted_as_of: str | None = None
+        self,
+        path: str | Path,
+        *,
+        groups: str | Path | None = None,
+        events: str | Path | None = None,
+        adjusted_as_of: str | None = None,
     ) -> None:
         self.path = Path(path)
         self._adjusted_as_of = adjusted_as_of
         self._groups = read_groups(Path(groups)) if groups is not None else None
+        self._events = read_events(Path(events)) if events is not None else None
         self._files, self._aside = self._choose()
         try:
             self._frame = self._scan()
@@ -119,6 +127,9 @@ class FilesSource:
 
     def groups(self) -> pl.DataFrame | None:
         return self._groups
+
+    def events(self) -> EventTable | None:
+        return self._events
 
     @cached_property
     def _fingerprint(self) -> str:

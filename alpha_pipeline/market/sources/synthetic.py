@@ -11,11 +11,13 @@ import numpy as np
 import polars as pl
 
 from alpha_pipeline.errors import BadInput
-from alpha_pipeline.market.sources.base import SourceInfo
+from alpha_pipeline.market.sources.base import EventTable, SourceInfo
 from alpha_pipeline.market.sources.plants import DEFAULT_PLANTS, Plant
 from alpha_pipeline.market.sources.simulation import DEFAULT_START, Market, simulate
 
 SMALLEST = (20, 130)  # instruments, days
+NEWS = "news_score"
+NEWS_SLOTS, NEWS_CHANCE = 3, 0.07  # per instrument and day: 4.4 events in a month of 21 days, at most 3 a day
 
 
 class SyntheticSource:
@@ -49,7 +51,10 @@ class SyntheticSource:
         return simulate(self.seed, instruments=self.instruments, days=self.days, plants=self.plants, start=self.start)
 
     def describe(self) -> SourceInfo:
-        label = "SYNTHETIC market: simulated prices with planted alphas; no figure from it speaks about real markets."
+        label = (
+            "SYNTHETIC market: simulated prices with planted alphas, news_score pure noise; no figure from it speaks "
+            "about real markets."
+        )
         if not self.plants:
             label = "SYNTHETIC null market: simulated prices without any alpha; whatever is found here is chance."
         name = f"synthetic{self._variant()}-s{self.seed}-{self.instruments}x{self.days}"
@@ -87,6 +92,25 @@ class SyntheticSource:
         names = {"instrument": market.instruments, "sector": market.sector}
         names |= {"industry": market.industry, "subindustry": market.subindustry}
         return pl.DataFrame({name: values.tolist() for name, values in names.items()})
+
+    def events(self) -> EventTable | None:
+        """`news_score`, tones from -1 to 1 in thousandths: pure noise, which knows nothing of the prices.
+
+        It has a random stream of its own, so that prices are the same with it and without it, and draws no more than
+        uniform numbers, so that it is the same on every machine.
+        """
+        market = self.market
+        random = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(1,)))
+        happens = random.random((*market.listed.shape, NEWS_SLOTS)) < NEWS_CHANCE
+        day, column, _ = np.nonzero(happens & market.listed[:, :, None])
+        frame = pl.DataFrame(
+            {
+                "date": pl.Series(market.dates[day]),
+                "instrument": pl.Series(market.instruments.tolist(), dtype=pl.String).gather(column),
+                "value": random.integers(-1000, 1001, len(day)) / 1000,
+            }
+        )
+        return EventTable({NEWS: frame}, self.describe().market_id)
 
     def _variant(self) -> str:
         """Empty for the default plants, else what tells this market from the default of the same size and seed."""

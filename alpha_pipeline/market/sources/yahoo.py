@@ -13,7 +13,8 @@ from pathlib import Path
 import polars as pl
 
 from alpha_pipeline.errors import BadInput
-from alpha_pipeline.market.sources.base import SourceInfo
+from alpha_pipeline.market.sources.base import EventTable, SourceInfo
+from alpha_pipeline.market.sources.events import read_events
 from alpha_pipeline.market.sources.groups import read_groups
 
 DEFAULT_YEARS = 5
@@ -29,6 +30,7 @@ class YahooSource:
             `ticker`. There is no default list: today's index members are survivors.
         start, end: first and last day; by default the five years that end yesterday.
         groups: file of sectors.
+        events: file of events.
 
     Raises:
         BadInput: no or malformed tickers; on download: too many requests, an unknown ticker, no network.
@@ -41,6 +43,7 @@ class YahooSource:
         start: date | None = None,
         end: date | None = None,
         groups: str | Path | None = None,
+        events: str | Path | None = None,
         today: date | None = None,
     ) -> None:
         self.tickers = _tickers(tickers)
@@ -49,6 +52,7 @@ class YahooSource:
         if self.start > self.end:
             raise BadInput(f"the start {self.start} is after the end {self.end}", "yahoo source", "swap them")
         self._groups = read_groups(Path(groups)) if groups is not None else None
+        self._events = read_events(Path(events)) if events is not None else None
 
     def describe(self) -> SourceInfo:
         key = hashlib.sha256(" ".join(self.tickers).encode()).hexdigest()[:6]
@@ -75,6 +79,9 @@ class YahooSource:
 
     def groups(self) -> pl.DataFrame | None:
         return self._groups
+
+    def events(self) -> EventTable | None:
+        return self._events
 
     @cached_property
     def _bars(self) -> pl.DataFrame:

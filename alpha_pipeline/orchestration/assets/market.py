@@ -34,21 +34,24 @@ class MarketConfig(dg.Config):
     source: str | None = None
     path: str | None = None
     groups: str | None = None
+    events: str | None = None
     universe: str | None = None
 
     def open(self, workbench: Workbench) -> Source:
         """The price source."""
         settings = workbench.settings
-        kind = self.source or settings.source
-        return workbench.source(kind, self.path or settings.path, self.groups or settings.groups)
+        kind, path = self.source or settings.source, self.path or settings.path
+        return workbench.source(kind, path, self.groups or settings.groups, self.events or settings.events)
 
 
-def ingest_key(source: Source, groups: str | None, universe: str, settings: Settings) -> str:
+def ingest_key(source: Source, groups: str | None, events: str | None, universe: str, settings: Settings) -> str:
     """A key over everything that decides a panel; equal keys need not be ingested twice."""
-    grouped = hashlib.sha256(Path(groups).read_bytes()).hexdigest() if groups else None
+    files = [
+        hashlib.sha256(Path(path).expanduser().read_bytes()).hexdigest() if path else None for path in (groups, events)
+    ]
     months = [str(day) for day in source.months()]
     rules = [repr(settings.cleaning), repr(settings.membership), code_version()]
-    parts = [source.describe().market_id, months, grouped, universe, *rules]
+    parts = [source.describe().market_id, months, *files, universe, *rules]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
@@ -201,6 +204,7 @@ def cleaned_panel(
             raw,
             source.groups(),
             info,
+            events=source.events(),
             universe=universe,
             cleaning=settings.cleaning,
             membership=settings.membership,
@@ -213,7 +217,8 @@ def cleaned_panel(
     workbench.lake.replace(QUARANTINE, built.quarantine, market_id=info.market_id)
     workbench.home.make_current(panel.version)
     if whole:
-        workbench.home.remember(ingest_key(source, config.groups or settings.groups, universe, settings), panel.version)
+        groups, events = config.groups or settings.groups, config.events or settings.events
+        workbench.home.remember(ingest_key(source, groups, events, universe, settings), panel.version)
     report = built.report
     return dg.MaterializeResult(
         metadata={
