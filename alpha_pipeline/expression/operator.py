@@ -13,9 +13,10 @@ tests run (see `reference.examples` for their notation).
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 from typing import Any, Literal, get_type_hints
 
 import numpy as np
@@ -165,6 +166,15 @@ class Operator:
         if isinstance(found, Unit) and self.category == "time_series" and choices.time_series_units == "time_series":
             return found.over_time()
         return found
+
+    def solve_units(
+        self, target: Unit, vocabulary: Sequence[Unit], choices: Choices = DEFAULT_CHOICES
+    ) -> Iterator[tuple[Unit, ...]]:
+        """Backwards: all units of the numeric inputs, out of a vocabulary, from which the operator makes `target`."""
+        count = len(self.numeric_positions)
+        for units in product(vocabulary, repeat=count):
+            if self.infer_unit(units, [False] * count, choices) == target:
+                yield units
 
     def run_plain(
         self,

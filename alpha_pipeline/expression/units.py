@@ -1,15 +1,15 @@
 """Units as the platform checks them: what an operator asks of its inputs' units, and the unit of its result.
 
-A unit is a product of base units with whole exponents. Rules are small objects that infer forwards; solving backwards
-(which input units make this result?) searches a given vocabulary with the same rule, so both always agree.
+A unit is a product of base units with whole exponents. Rules are small objects that infer forwards;
+`Operator.solve_units` solves backwards (which input units make this result?) by searching a given vocabulary with the
+same rule, so both always agree.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
 from typing import NamedTuple, Protocol
 
 _NAMES = ("CSPrice", "CSShare", "TSPrice", "TSShare", "Group")
@@ -189,10 +189,3 @@ class Grouped:
 
     def describe(self, inputs: Sequence[str]) -> str:
         return f"A group; {inputs[0]} must be one already." if self.relabels else "A group."
-
-
-def solve(rule: UnitRule, target: Unit, arity: int, vocabulary: Sequence[Unit]) -> Iterator[tuple[Unit, ...]]:
-    """All units of the inputs, out of a vocabulary, from which the rule makes `target`."""
-    for inputs in product(vocabulary, repeat=arity):
-        if rule.infer(inputs, [False] * arity) == target:
-            yield inputs

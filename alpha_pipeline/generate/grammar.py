@@ -26,6 +26,7 @@ from alpha_pipeline.expression import (
     Node,
     Operator,
     Slot,
+    Unit,
     ValueType,
     canonical,
     check,
@@ -37,8 +38,9 @@ from alpha_pipeline.expression import (
     scale_exponent,
     walk,
 )
+from alpha_pipeline.expression.units import PURE
 from alpha_pipeline.generate.base import SearchSettings
-from alpha_pipeline.generate.units import PURE, UNITS, Unit, solve_units, unit_of
+from alpha_pipeline.generate.units import RATIOS, UNITS, solve_units, unit_of
 from alpha_pipeline.generate.waste import (
     KEEPS_POSITIVE,
     NEEDS_POSITIVE,
@@ -88,6 +90,14 @@ class Choice:
 Input: TypeAlias = Symbol | Choice
 
 ROOT = Symbol(ValueType.MATRIX)
+"""A pure number: what most expressions are, and what ends any of them."""
+
+ROOTS: tuple[tuple[Symbol, float], ...] = (
+    (ROOT, 0.7),
+    *((Symbol(ValueType.MATRIX, u), 0.3 / len(RATIOS)) for u in RATIOS),
+)
+"""What a whole expression may be, and how often: a ratio to the own past is as free of the price scale as a number."""
+
 _GROUP = Symbol(ValueType.GROUP)
 _CONDITION = Symbol(ValueType.BOOLEAN)
 _WINDOW = Choice(tuple(float(window) for window in WINDOWS), window=True)
@@ -159,6 +169,9 @@ class Grammar:
         self.leaves = self._leaves()
         self.productions = self._productions()
         self._cheapest = self._solve_cheapest()
+        possible = [(s, w) for s, w in ROOTS if math.isfinite(self._cheapest[max(self.settings.deepest - 1, 0)][s])]
+        self.roots = tuple(symbol for symbol, _ in possible)
+        self._root_shares = np.array([w for _, w in possible]) / sum(w for _, w in possible)
         if math.isinf(self._cheapest[self.settings.deepest][ROOT]):
             held = ", ".join(self.available) or "nothing"
             raise BadInput(
@@ -181,7 +194,8 @@ class Grammar:
                 else operators
             )
             minus = bool(random.random() < 0.5)
-            node = self.grow(random, ROOT, aim, self.settings.deepest - minus)
+            root = self.roots[int(random.choice(len(self.roots), p=self._root_shares))]
+            node = self.grow(random, root, aim, self.settings.deepest - minus)
             if node is None:
                 continue
             node = canonical(negated(node) if minus else node)
@@ -283,7 +297,7 @@ class Grammar:
             return []
         numeric = operator.numeric_positions
         found = []
-        for units in solve_units(operator, symbol.unit):
+        for units in solve_units(name, symbol.unit):
             plain: list[Input] = []
             for position, slot in enumerate(operator.slots):
                 if slot is Slot.WINDOW:

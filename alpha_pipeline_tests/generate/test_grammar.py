@@ -23,9 +23,10 @@ from alpha_pipeline.expression import (
     to_text,
     walk,
 )
+from alpha_pipeline.expression.units import MONEY, PRICE, PURE, SHARES
 from alpha_pipeline.generate import Grammar, SearchSettings, make_generator
 from alpha_pipeline.generate.grammar import negated
-from alpha_pipeline.generate.units import MONEY, PRICE, PURE, SHARES, solve_units, unit_of
+from alpha_pipeline.generate.units import RATIOS, UNITS, solve_units, unit_of
 from alpha_pipeline.generate.waste import wasteful
 from alpha_pipeline_tests.generate.toy import FIELDS
 
@@ -129,14 +130,13 @@ REFUSED = [
     ("ts_mean(returns, 4)", "window"),
     ("ts_mean(ts_mean(returns, 200), 200)", "lookback"),
     ("returns > ts_mean(returns, 5)", "boolean"),
-    ("rank(rank(returns))", "rank inside rank"),
+    ("rank(zscore(returns))", "zscore inside rank"),
     ("ts_corr(volume, volume, 10)", "equal arguments"),
-    ("if_else(close > open, returns, returns)", "equal arguments"),
     ("rank(-returns)", "minus inside rank"),
     ("-(returns - rank(returns))", "minus before a difference"),
     ("close / ts_delta(close, 5)", "0 or negative"),
     ("log(returns)", "0 or negative"),
-    ("rank(rank(rank(rank(rank(rank(rank(rank(rank(returns)))))))))", "depth"),
+    (9 * "ts_delta(" + "returns" + 9 * ", 5)", "depth"),
 ]
 
 
@@ -169,7 +169,11 @@ def test_units() -> None:
     assert unit_of(parse("rank(cap)")) == PURE
     assert unit_of(parse("close * close")) is None
     assert unit_of(parse("close + volume")) is None
-    assert set(solve_units(OPERATORS["divide"], PURE)) == {(u, u) for u in (PURE, PRICE, SHARES, MONEY)}
+    assert unit_of(parse("close - ts_mean(close, 5)")) is None
+    assert unit_of(parse("ts_delta(close, 5) / close")) in RATIOS
+    assert unit_of(parse("ts_mean(ts_delta(close, 5) / close, 5)")) == PURE
+    assert set(solve_units("divide", PURE)) == {(u, u) for u in UNITS if u not in RATIOS}
+    assert set(solve_units("rank", PURE)) == {(u,) for u in UNITS if u.scale == 0}
 
 
 def test_negation_returns_and_spares_a_minus() -> None:

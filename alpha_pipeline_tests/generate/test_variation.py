@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from alpha_pipeline.expression import Call, Node, ValueType, canonical, check, parse, scale_exponent, size, to_text
 from alpha_pipeline.expression import walk_paths as paths
+from alpha_pipeline.expression.units import PURE
 from alpha_pipeline.generate import Grammar, variation
 from alpha_pipeline.generate.blend import blend
 from alpha_pipeline.generate.grammar import symbol_of
-from alpha_pipeline.generate.units import PURE, unit_of
+from alpha_pipeline.generate.units import RATIOS, unit_of
 from alpha_pipeline_tests.generate.toy import FIELDS
 
 GRAMMAR = Grammar(FIELDS)
@@ -97,7 +98,7 @@ def test_a_blend_is_pure_and_canonical(seed: int) -> None:
     random = np.random.default_rng(seed)
     node = blend(random, sample(random), sample(random))
     assert canonical(node) == node
-    assert unit_of(node) == PURE
+    assert unit_of(node) in (PURE, *RATIOS)
 
 
 def test_a_blend_keeps_signs() -> None:
