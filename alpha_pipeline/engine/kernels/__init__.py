@@ -1,11 +1,12 @@
-"""The fast form of every operator, by operator name; the slow one is `alpha_pipeline.expression.OPERATORS[name].plain`.
+"""The fast forms of operators, by operator name; the slow one is `alpha_pipeline.expression.OPERATORS[name].plain`.
 
-A test holds the two together: same names, same values, no look ahead.
+An operator that is not here runs its plain kernel (see `engine.plain`). A test holds the two together: same values, no
+look ahead.
 """
 
 from __future__ import annotations
 
-from alpha_pipeline.engine.kernels import cross_section, elementwise, group, time_series
+from alpha_pipeline.engine.kernels import cross_section, elementwise, group, time_series, transformational, vector
 from alpha_pipeline.engine.kernels.kernel import Kernel
 
 KERNELS: dict[str, Kernel] = {
@@ -13,6 +14,8 @@ KERNELS: dict[str, Kernel] = {
     **time_series.KERNELS,
     **cross_section.KERNELS,
     **group.KERNELS,
+    **vector.KERNELS,
+    **transformational.KERNELS,
 }
 
 __all__ = ["KERNELS", "Kernel"]
