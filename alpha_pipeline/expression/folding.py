@@ -32,7 +32,7 @@ def folded_constant(node: Node) -> Constant | None:
 def fold(name: str, values: Sequence[float], attributes: Sequence[tuple[str, AttributeValue]] = ()) -> Constant | None:
     """The operator of that name over plain numbers; None where it looks beyond a cell, or the result is not finite."""
     operator = OPERATORS[name]
-    if operator.category not in FOLDED or operator.across != "cells" or operator.choices:
+    if operator.category not in FOLDED or operator.across != "cells" or (attributes and operator.choices):
         return None
     result = float(operator.run_plain([np.array([[value]]) for value in values], attributes)[0, 0])
     return Constant(result + 0.0) if math.isfinite(result) else None

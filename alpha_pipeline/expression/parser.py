@@ -306,8 +306,10 @@ class _Parser:
                 operator = _legacy_operator(operator, inputs)
             inputs = self.bind(operator, inputs, given)
             if operator.chained and len(inputs) > 2:
-                first = self.call(token, operator.name, inputs[:-1], given)
-                return self.call(token, operator.name, [first, inputs[-1]], given)
+                chain = inputs[0]
+                for following in inputs[1:]:
+                    chain = self.call(token, operator.name, [chain, following], given)
+                return chain
             folded_number = _number(operator, inputs, given)
             if folded_number is not None:
                 return Syntax(token.position, folded_number, written=token.text)

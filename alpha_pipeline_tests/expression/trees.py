@@ -2,44 +2,92 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
 from alpha_pipeline.expression import FIELDS, OPERATORS, Call, Constant, Field, Node, Operator, Slot, ValueType
+from alpha_pipeline.expression.types import AttributeKind, AttributeType, AttributeValue
 
 MATRICES = [*(n for n, s in FIELDS.items() if s.type is ValueType.MATRIX), "adv20", "adv60"]
 GROUPS = [n for n, s in FIELDS.items() if s.type is ValueType.GROUP]
+VECTORS = ["nws12_prez_4l"]
 NUMBERS = [0.0, 1.0, -1.0, 0.5, 2.0, -3.25, 1e-9, 1e20, 20.0, 12345.678]
 WINDOWS = [1, 2, 3, 5, 7, 20]
+GROUPING = [name for name, operator in OPERATORS.items() if operator.result is ValueType.GROUP]
+DRAWN = [
+    name
+    for name, operator in OPERATORS.items()
+    if not operator.elsewhere and operator.result in (ValueType.MATRIX, ValueType.BOOLEAN, None)
+]
+"""Operators whose result may stand wherever a matrix may (`densify` of a matrix among them)."""
 
 
-def random_tree(random: np.random.Generator, depth: int) -> Node:
-    """A well-typed tree of at most `depth` operators inside one another."""
+def random_tree(random: np.random.Generator, depth: int, names: Collection[str] = DRAWN) -> Node:
+    """A well-typed tree of at most `depth` operators inside one another, groups apart."""
     if depth == 0 or random.random() < 0.15:
         return Field(MATRICES[random.integers(len(MATRICES))])
-    names = list(OPERATORS)
-    operator = OPERATORS[names[random.integers(len(names))]]
-    arguments = [_argument(random, operator, slot, depth) for slot in operator.slots]
-    if all(isinstance(arguments[i], Constant) for i in operator.numeric_positions):
-        arguments[operator.numeric_positions[0]] = random_tree(random, depth - 1)
-    return Call(operator.name, tuple(arguments))
+    chosen = list(names)
+    return _call(random, OPERATORS[chosen[random.integers(len(chosen))]], depth, names)
 
 
-def _argument(random: np.random.Generator, operator: Operator, slot: Slot, depth: int) -> Node:
+def _call(random: np.random.Generator, operator: Operator, depth: int, names: Collection[str]) -> Call:
+    count = operator.arity + (int(random.integers(0, 3)) if operator.variadic else 0)
+    slots = operator.slots_of(count)
+    arguments = [_argument(random, slot, depth, names) for slot in slots]
+    numeric = operator.numeric_of(count)
+    if numeric and operator.across == "cells" and all(isinstance(arguments[i], Constant) for i in numeric):
+        arguments[numeric[0]] = random_tree(random, depth - 1, names)
+    return Call(operator.name, tuple(arguments), random_attributes(random, operator))
+
+
+def _argument(random: np.random.Generator, slot: Slot, depth: int, names: Collection[str]) -> Node:
     if slot is Slot.WINDOW:
         return Constant(float(WINDOWS[random.integers(len(WINDOWS))]))
+    if slot is Slot.NUMBER:
+        return Constant(1.0)
+    if slot is Slot.VECTOR:
+        return Field(VECTORS[0])
     if slot is Slot.GROUP:
+        if depth > 1 and random.random() < 0.3:
+            return _call(random, OPERATORS[GROUPING[random.integers(len(GROUPING))]], depth - 1, names)
         return Field(GROUPS[random.integers(len(GROUPS))])
-    if slot is Slot.NUMERIC and random.random() < 0.2:
+    if slot in (Slot.NUMERIC, Slot.CONDITION) and random.random() < 0.2:
         return Constant(NUMBERS[random.integers(len(NUMBERS))])
-    return random_tree(random, depth - 1)
+    return random_tree(random, depth - 1, names)
 
 
-def random_panel(
-    random: np.random.Generator, days: int = 24, instruments: int = 7
-) -> dict[str, npt.NDArray[np.float64]]:
-    """float64 [days, instruments] per field, with NaN and ties; int64 [instruments] codes per group."""
-    panel: dict[str, npt.NDArray[np.float64]] = {}
+def random_attributes(random: np.random.Generator, operator: Operator) -> tuple[tuple[str, AttributeValue], ...]:
+    """Values for the attributes that are required, and for some others, none of them a default."""
+    given: list[tuple[str, AttributeValue]] = []
+    one_of = operator.one_of[int(random.integers(len(operator.one_of)))] if operator.one_of else None
+    for each in operator.attributes:
+        if each.required or each.name == one_of or random.random() < 0.3:
+            value = _attribute_value(random, each.type)
+            if value != each.default:
+                given.append((each.name, value))
+            elif each.required or each.name == one_of:
+                raise AssertionError(f"{operator.name} has no value for {each.name}")
+    return tuple(given)
+
+
+def _attribute_value(random: np.random.Generator, kind: AttributeType) -> AttributeValue:
+    if kind.kind is AttributeKind.FLAG:
+        return bool(random.random() < 0.5)
+    if kind.samples or kind.options:
+        values: list[Any] = [*kind.samples, *kind.options]
+        return values[random.integers(len(values))]
+    low, high = max(kind.lowest, -2.0), min(kind.highest, 4.0)
+    if kind.whole:
+        return float(random.integers(int(low), int(high) + 1))
+    return round(float(random.uniform(low, high)), 2)
+
+
+def random_panel(random: np.random.Generator, days: int = 24, instruments: int = 7) -> dict[str, npt.NDArray[Any]]:
+    """[days, instruments] per field: float64 with NaN and ties, codes for groups, arrays of events for vectors."""
+    panel: dict[str, npt.NDArray[Any]] = {}
     for name in MATRICES:
         values = np.round(np.exp(random.normal(0, 1, (days, instruments))), 1)
         if name == "returns":
@@ -49,11 +97,17 @@ def random_panel(
     for name in ("adv20", "adv60"):
         panel[name] = OPERATORS["ts_mean"].plain(panel["volume"], int(name.removeprefix("adv")))
     for name in GROUPS:
-        panel[name] = np.sort(random.integers(0, 3, instruments)).astype(np.float64)
+        codes = np.zeros(instruments) if name == "market" else np.sort(random.integers(0, 3, instruments))
+        panel[name] = np.broadcast_to(codes.astype(np.float64), (days, instruments))
+    for name in VECTORS:
+        cells = np.empty((days, instruments), dtype=object)
+        for index in np.ndindex(cells.shape):
+            cells[index] = np.round(random.normal(0, 1, int(random.integers(0, 4))), 1)
+        panel[name] = cells
     return panel
 
 
-def evaluate(node: Node, panel: dict[str, npt.NDArray[np.float64]]) -> npt.NDArray[np.float64]:
+def evaluate(node: Node, panel: dict[str, npt.NDArray[Any]]) -> npt.NDArray[np.float64]:
     """The tree's values by the plain kernels: float64 [days, instruments]."""
     if isinstance(node, Field):
         return panel[node.name]
@@ -61,13 +115,15 @@ def evaluate(node: Node, panel: dict[str, npt.NDArray[np.float64]]) -> npt.NDArr
         return np.full(panel["close"].shape, node.value)
     operator = OPERATORS[node.operator]
     values: list[object] = []
-    for slot, argument in zip(operator.slots, node.arguments, strict=True):
+    for slot, argument in zip(operator.slots_of(len(node.arguments)), node.arguments, strict=True):
         if slot is Slot.WINDOW:
             assert isinstance(argument, Constant)
             values.append(int(argument.value))
-        elif slot is Slot.GROUP:
-            values.append(evaluate(argument, panel).astype(np.int64))
+        elif slot is Slot.NUMBER:
+            assert isinstance(argument, Constant)
+            values.append(argument.value)
+        elif slot is Slot.GROUP and argument == Constant(1.0):
+            values.append(panel["market"])
         else:
             values.append(evaluate(argument, panel))
-    with np.errstate(all="ignore"):
-        return np.asarray(operator.plain(*values), dtype=np.float64)
+    return operator.run_plain(values, node.attributes)
