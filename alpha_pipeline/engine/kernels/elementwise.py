@@ -1,4 +1,4 @@
-"""Cell by cell: arithmetic, comparisons, the choice between two values.
+"""Cell by cell: arithmetic, comparisons, logic, the choice between two values.
 
 NumPy's ufuncs are as fast as memory here and release the GIL, so arithmetic is theirs; what they lack (three-valued
 comparison, choice, powers in which NaN stays NaN) is compiled or patched below. Blocks are cut into strips of rows that
@@ -26,18 +26,80 @@ def _rows(x: Matrix, lo: int, hi: int) -> Matrix:
     return x[lo:hi] if len(x) > 1 else x
 
 
-def _in_strips(function: Callable[..., Any]) -> Kernel:
-    """A kernel from a function of array strips that writes to `out`."""
+def _in_strips(function: Callable[..., Any], matrices: int, broadcasts: bool = True) -> Kernel:
+    """A kernel from a function of `matrices` array strips, then attributes and choices, that writes to `out`."""
 
     def run(*arguments: Any) -> None:
         *inputs, out, lo, hi = arguments
+        rest = inputs[matrices:]
         with np.errstate(all="ignore"):
             rows = max(1, STRIP // max(1, out.shape[1]))
             for start in range(lo, hi, rows):
                 stop = min(start + rows, hi)
-                function(*(_rows(x, start, stop) for x in inputs), out=out[start:stop])
+                strips = (_rows(x, start, stop) for x in inputs[:matrices])
+                function(*strips, *rest, out=out[start:stop])
 
-    return Kernel("rows", run, broadcasts=True)
+    return Kernel("rows", run, broadcasts)
+
+
+def _filtered(function: Callable[..., Any]) -> Kernel:
+    """A sum or difference whose NaN count as 0 where the attribute `filter` is set."""
+
+    def run(x: Matrix, y: Matrix, filtered: bool, out: Matrix) -> None:
+        if filtered:
+            x, y = _filled(x, ZERO), _filled(y, ZERO)
+        function(x, y, out=out)
+
+    return _in_strips(run, 2)
+
+
+def _filled(x: Matrix, value: np.float32) -> Matrix:
+    return np.where(np.isnan(x), value, x)
+
+
+def _multiply(x: Matrix, y: Matrix, filtered: bool, reading: str, out: Matrix) -> None:
+    if filtered:
+        value = ONE if reading == "one" else ZERO
+        x, y = _filled(x, value), _filled(y, value)
+    np.multiply(x, y, out=out)
+
+
+def _in_double(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of one matrix worked out in float64: what is too small or too large for float32 becomes 0 or inf."""
+
+    def run(x: Matrix, out: Matrix) -> None:
+        np.copyto(out, function(x.astype(np.float64)), casting="same_kind")
+
+    return run
+
+
+def _finite(x: Matrix, out: Matrix) -> None:
+    np.copyto(out, x)
+    np.copyto(out, NAN, where=~np.isfinite(x))
+
+
+def _tail(x: Matrix, lower: float, upper: float, newval: float, out: Matrix) -> None:
+    inside = (x > np.float32(lower)) & (x < np.float32(upper))
+    np.copyto(out, x)
+    np.copyto(out, np.float32(newval), where=inside)
+
+
+def _both(function: Callable[..., Any]) -> Kernel:
+    """Logic of two conditions: true is what is not 0, NaN if either is."""
+
+    def run(x: Matrix, y: Matrix, out: Matrix) -> None:
+        np.copyto(out, function(x != ZERO, y != ZERO))
+        np.copyto(out, NAN, where=np.isnan(x) | np.isnan(y))
+
+    return _in_strips(run, 2)
+
+
+def _not_nan(x: Matrix, out: Matrix) -> None:
+    np.equal(x, x, out=out)
+
+
+def _not_finite(x: Matrix, out: Matrix) -> None:
+    np.copyto(out, ~np.isfinite(x))
 
 
 def _log(x: Matrix, out: Matrix) -> None:
@@ -111,24 +173,50 @@ def _comparison(compiled: Callable[..., Any], flag: bool, swap: bool = False) ->
     return Kernel("rows", run, broadcasts=True)
 
 
+def _not(x: Matrix, out: Matrix, lo: int, hi: int) -> None:
+    _equal(x, np.zeros((1, out.shape[1]), np.float32), True, out, lo, hi)
+
+
+def _sigmoid(x: Any) -> Any:
+    return 1 / (1 + np.exp(-x))
+
+
 KERNELS: dict[str, Kernel] = {
-    "add": _in_strips(np.add),
-    "subtract": _in_strips(np.subtract),
-    "multiply": _in_strips(np.multiply),
-    "divide": _in_strips(np.divide),
-    "power": _in_strips(_power),
-    "signed_power": _in_strips(_signed_power),
-    "reverse": _in_strips(np.negative),
-    "abs": _in_strips(np.abs),
-    "log": _in_strips(_log),
-    "sign": _in_strips(np.sign),
-    "max": _in_strips(np.maximum),
-    "min": _in_strips(np.minimum),
+    "add": _filtered(np.add),
+    "subtract": _filtered(np.subtract),
+    "multiply": _in_strips(_multiply, 2),
+    "divide": _in_strips(np.divide, 2),
+    "power": _in_strips(_power, 2),
+    "signed_power": _in_strips(_signed_power, 2),
+    "max": _in_strips(np.maximum, 2),
+    "min": _in_strips(np.minimum, 2),
+    "reverse": _in_strips(np.negative, 1),
+    "inverse": _in_strips(np.reciprocal, 1),
+    "abs": _in_strips(np.abs, 1),
+    "log": _in_strips(_log, 1),
+    "sqrt": _in_strips(np.sqrt, 1),
+    "sign": _in_strips(np.sign, 1),
+    "exp": _in_strips(_in_double(np.exp), 1),
+    "sigmoid": _in_strips(_in_double(_sigmoid), 1),
+    "tanh": _in_strips(np.tanh, 1),
+    "floor": _in_strips(np.floor, 1),
+    "ceiling": _in_strips(np.ceil, 1),
+    "purify": _in_strips(_finite, 1),
+    "pasteurize": _in_strips(_finite, 1, broadcasts=False),
+    "tail": _in_strips(_tail, 1),
     "less": _comparison(_less, False),
     "less_equal": _comparison(_less, True),
     "greater": _comparison(_less, False, swap=True),
     "greater_equal": _comparison(_less, True, swap=True),
     "equal": _comparison(_equal, True),
     "not_equal": _comparison(_equal, False),
+    "and": _both(np.logical_and),
+    "or": _both(np.logical_or),
+    "not": Kernel("rows", _not, broadcasts=True),
+    "negate": Kernel("rows", _not, broadcasts=True),
+    "is_nan": _in_strips(np.isnan, 1),
+    "is_not_nan": _in_strips(_not_nan, 1),
+    "is_finite": _in_strips(np.isfinite, 1),
+    "is_not_finite": _in_strips(_not_finite, 1),
     "if_else": Kernel("rows", _if_else, broadcasts=True),
 }

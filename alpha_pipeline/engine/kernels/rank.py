@@ -91,7 +91,7 @@ def rank_columns(x: Matrix, out: Matrix, lo: int, hi: int, left: int, right: int
         _unpack(here, counts, out, row, left)
 
 
-def _rank(x: Matrix, out: Matrix, lo: int, hi: int) -> None:
+def _rank(x: Matrix, rate: float, out: Matrix, lo: int, hi: int) -> None:
     rank_columns(x, out, lo, hi, 0, x.shape[1])
 
 

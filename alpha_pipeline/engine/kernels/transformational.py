@@ -1,7 +1,54 @@
-"""Transformational operators: buckets, tails, holding a value until a condition."""
+"""Transformational operators: buckets, and values held until a condition (`tail` is among the elementwise ones)."""
 
 from __future__ import annotations
 
-from alpha_pipeline.engine.kernels.kernel import Kernel
+import numpy as np
 
-KERNELS: dict[str, Kernel] = {}
+from alpha_pipeline.engine.kernels.kernel import Kernel, Matrix
+from alpha_pipeline.expression.operators.texts import edges_of
+
+STRIP = 50_000  # cells at a time
+NAN = np.float32(np.nan)
+
+
+def _bucket(
+    x: Matrix,
+    range_text: str,
+    edges_text: str,
+    skip_begin: bool,
+    skip_end: bool,
+    skip_both: bool,
+    nan_group: bool,
+    out: Matrix,
+    lo: int,
+    hi: int,
+) -> None:
+    edges = edges_of(range_text, edges_text)
+    following = len(edges) - 1
+    labels = np.full(len(edges) + 2, NAN, np.float32)  # by place: below, the intervals, above, NaN
+    labels[1:-2] = np.arange(following)
+    for place, wanted in ((0, not (skip_begin or skip_both)), (-2, not (skip_end or skip_both)), (-1, nan_group)):
+        if wanted:
+            labels[place] = following
+            following += 1
+    rows = max(1, STRIP // max(1, out.shape[1]))
+    for start in range(lo, hi, rows):
+        strip = x[start : min(start + rows, hi)]
+        places = np.searchsorted(edges, strip)
+        places[np.isnan(strip)] = len(edges) + 1
+        out[start : start + len(strip)] = labels[places]
+
+
+def _trade_when(x: Matrix, y: Matrix, z: Matrix, out: Matrix, lo: int, hi: int) -> None:
+    step_x, step_y, step_z = (int(len(each) > 1) for each in (x, y, z))
+    held = np.full(hi - lo, NAN, np.float32)
+    for t in range(len(out)):
+        np.copyto(held, y[t * step_y, lo:hi], where=x[t * step_x, lo:hi] > 0)
+        np.copyto(held, NAN, where=z[t * step_z, lo:hi] > 0)
+        out[t, lo:hi] = held
+
+
+KERNELS: dict[str, Kernel] = {
+    "bucket": Kernel("rows", _bucket),
+    "trade_when": Kernel("columns", _trade_when, broadcasts=True),
+}

@@ -13,6 +13,11 @@ from alpha_pipeline.expression.units import Grouped
 CONSULTANT = ("consultant",)
 
 
+def single(x: Array) -> Array:
+    """x in float32, the precision of the data, in which bounds and listed values are compared: 0.1 equals 0.1."""
+    return x.astype(np.float32)
+
+
 @operator("arithmetic", unit=Grouped(relabels=True), scale=Pure(), result=None, across="instruments", searched=False)
 def densify(x: Labels) -> Array:
     """The day's distinct group labels, renumbered from 0 in ascending order.
@@ -71,7 +76,7 @@ def to_nan(x: Numeric, *, value: Real = 0.0, reverse: Flag = False) -> Array:
     """
     if reverse:
         return np.where(np.isnan(x), value, x)
-    return np.where(x == value, np.nan, x)
+    return np.where(single(x) == np.float32(value), np.nan, x)
 
 
 @operator("arithmetic", scale=Weighted((1, 0)), keeps_missing=False, profiles=CONSULTANT, searched=False)
@@ -98,7 +103,7 @@ def nan_out(x: Numeric, *, lower: OptionalReal = None, upper: OptionalReal = Non
     [nan, 2, 3, nan]
     """
     low, high = -np.inf if lower is None else lower, np.inf if upper is None else upper
-    return np.where((x < low) | (x > high), np.nan, x)
+    return np.where((single(x) < np.float32(low)) | (single(x) > np.float32(high)), np.nan, x)
 
 
 @operator("arithmetic", scale=Pure(), profiles=CONSULTANT, searched=False)
@@ -131,7 +136,7 @@ def clamp(
         value = np.asarray((low + high) / 2)
     else:
         value = np.asarray((numbers_of(mask, "mask") or [np.nan])[0])
-    return np.where((x > low) & (x < high), value, x)
+    return np.where((single(x) > np.float32(low)) & (single(x) < np.float32(high)), value, x)
 
 
 @operator("arithmetic", scale=Pure(), keeps_missing=False, profiles=CONSULTANT, searched=False)
@@ -148,5 +153,5 @@ def replace(x: Numeric, *, target: Numbers = "", dest: Numbers = "") -> Array:
     new = spread_of(numbers_of(dest, "dest"), len(old), ("target", "dest"))
     out = np.array(x)
     for before, after in zip(old, new, strict=True):
-        out[np.isnan(x) if np.isnan(before) else x == before] = after
+        out[np.isnan(x) if np.isnan(before) else single(x) == np.float32(before)] = after
     return out

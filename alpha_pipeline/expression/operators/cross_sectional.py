@@ -63,7 +63,9 @@ def _by_day(function: Callable[[Array, Array], Array], x: Array) -> Array:
 
 @operator("cross_sectional", unit=Bare(), scale=Pure())
 def rank(x: Matrix, *, rate: NotNegative = 2.0) -> Array:
-    """Rank among the instruments, evenly spaced from 0 (lowest) to 1. `rate` changes nothing: ranks here are exact.
+    """Rank among the instruments, evenly spaced from 0 (lowest) to 1.
+
+    On the platform `rate` trades precision for speed; here it changes nothing, ranks are exact.
 
     Formula: (number smaller + (number equal − 1) / 2) / (n − 1); 0.5 for a single value
     NaN: if x is; it counts in no rank.
@@ -100,8 +102,10 @@ def zscore(x: Matrix) -> Array:
 def scale(
     x: Matrix, *, scale: NotNegative = 1.0, longscale: OptionalReal = None, shortscale: OptionalReal = None
 ) -> Array:
-    """x so scaled that the day's absolute values add up to `scale`; or its positive ones to longscale and its negative
-    ones to shortscale (1 for the one that is not given).
+    """x so scaled that the day's absolute values add up to `scale`, or each side to its own scale.
+
+    Where longscale or shortscale is given, positive values add up to longscale and negative ones to −shortscale; the
+    one that is not given is 1, and `scale` does not count.
 
     Formula: scale · x / Σ|x|; longscale · x / Σ(x > 0) and shortscale · x / Σ|x < 0|
     NaN: if x is NaN or infinite (neither is added up); everywhere where all values are 0.
@@ -176,7 +180,7 @@ def winsorize(x: Matrix, *, std: NotNegative = 4.0) -> Array:
     NaN: if x is NaN or infinite (neither is added up).
 
     >>> winsorize([2, 4, 5, 6, 3, 8, 10], std=1)
-    [2.81, 4, 5, 6, 3, 8, 8.03]
+    [2.82, 4, 5, 6, 3, 8, 8.04]
     >>> winsorize([2, 3, 4, 5, 100], std=1)
     [2, 3, 4, 5, 61.4]
     """
@@ -237,7 +241,8 @@ def truncate(x: Matrix, *, maxPercent: NotNegative = 0.01) -> Array:
 @operator("cross_sectional", unit=Bare(), scale=Pure(), profiles=CONSULTANT, searched=False)
 def rank_by_side(x: Matrix, *, rate: NotNegative = 2.0, scale: NotNegative = 1.0) -> Array:
     """Positive values ranked among themselves, and negative ones by their size, as negative ranks; then scaled.
-    `rate` changes nothing: ranks here are exact.
+
+    On the platform `rate` trades precision for speed; here it changes nothing, ranks are exact.
 
     Formula: r = rank(x) for x > 0, −rank(|x|) for x < 0, 0 for 0; scale · r / Σ|r|
     NaN: if x is; everywhere where all ranks are 0.

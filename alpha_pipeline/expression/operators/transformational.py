@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from alpha_pipeline.expression.operator import operator
+from alpha_pipeline.expression.operators.arithmetic_values import single
 from alpha_pipeline.expression.operators.texts import Edges, Range, edges_of
 from alpha_pipeline.expression.scale import Exponent, Pure
 from alpha_pipeline.expression.types import Array, Choice, Condition, Flag, Matrix, Numeric, Real, ValueType
@@ -55,7 +56,7 @@ def bucket(
     [0, 3, nan, nan, 4]
     """
     edges = edges_of(range, buckets)
-    values = x.astype(np.float32)
+    values = single(x)
     labels = np.searchsorted(edges, values).astype(np.float64) - 1
     below, above = labels < 0, labels >= len(edges) - 1
     following = len(edges) - 1
@@ -106,7 +107,7 @@ def tail(x: Numeric, *, lower: Real = 0.0, upper: Real = 0.0, newval: Real = 0.0
     >>> tail([1, 2, 3, 4], lower=1, upper=4, newval=9)
     [1, 9, 9, 4]
     """
-    return np.where((x > lower) & (x < upper), newval, x)
+    return np.where((single(x) > np.float32(lower)) & (single(x) < np.float32(upper)), newval, x)
 
 
 @operator("transformational", scale=Pure(), profiles=CONSULTANT, searched=False)
@@ -119,7 +120,8 @@ def left_tail(x: Numeric, *, maximum: Real = 0.0, tail_bound: Choice = "keep") -
     >>> left_tail([2, 3, 5, 6], maximum=3)
     [2, 3, nan, nan]
     """
-    return np.where(x <= maximum if tail_bound == "keep" else x < maximum, x, np.nan)
+    values, bound = single(x), np.float32(maximum)
+    return np.where(values <= bound if tail_bound == "keep" else values < bound, x, np.nan)
 
 
 @operator("transformational", scale=Pure(), profiles=CONSULTANT, searched=False)
@@ -132,4 +134,5 @@ def right_tail(x: Numeric, *, minimum: Real = 0.0, tail_bound: Choice = "keep") 
     >>> right_tail([2, 3, 5, 6, 3, 8, 10], minimum=6)
     [nan, nan, nan, 6, nan, 8, 10]
     """
-    return np.where(x >= minimum if tail_bound == "keep" else x > minimum, x, np.nan)
+    values, bound = single(x), np.float32(minimum)
+    return np.where(values >= bound if tail_bound == "keep" else values > bound, x, np.nan)

@@ -241,10 +241,10 @@ def vec_filter(x: Vector, *, value: Numbers = "nan 0") -> Array:
     >>> vec_sum(vec_filter([{2, 0, nan, 5}], value="5"))
     [2]
     """
-    dropped = np.array(numbers_of(value, "value"))
+    dropped = np.array(numbers_of(value, "value"), dtype=np.float32)  # the precision of the data
     out = np.empty(x.shape, dtype=object)
     for place in np.ndindex(*x.shape):
         events = np.asarray(x[place], dtype=np.float64)
-        gone = np.isin(events, dropped) | (np.isnan(events) & np.isnan(dropped).any())
+        gone = np.isin(events.astype(np.float32), dropped) | (np.isnan(events) & np.isnan(dropped).any())
         out[place] = events[~gone]
     return out
