@@ -163,7 +163,6 @@ def _dates(table: pl.DataFrame, name: str, path: Path) -> pl.Series:
     dtype = column.dtype
     if not (dtype in (pl.Date, pl.String) or isinstance(dtype, pl.Datetime) or dtype.is_integer()):
         raise BadInput(f"the date column {name!r} holds {dtype}", str(path), "write dates like 2021-12-31")
-    _refuse_clocks(column, path)
     if dtype == pl.Date or isinstance(dtype, pl.Datetime):
         days = {DATE_FORMATS[0]: table.select(as_date(name, dtype, DATE_FORMATS[0])).to_series()}
     else:
@@ -173,6 +172,7 @@ def _dates(table: pl.DataFrame, name: str, path: Path) -> pl.Series:
     if failures:
         what = f"{failures} dates cannot be read, the first is {column.filter(read.is_null())[0]!r}"
         raise BadInput(what, str(path), "write them like 2021-12-31")
+    _refuse_clocks(column, path)
     other = days.get(DAY_FIRST if best == MONTH_FIRST else "")
     if other is not None and other.null_count() == 0 and (other != read).any():
         example = column.filter(other != read)[0]
@@ -182,7 +182,7 @@ def _dates(table: pl.DataFrame, name: str, path: Path) -> pl.Series:
 
 
 def _refuse_clocks(column: pl.Series, path: Path) -> None:
-    """Whether an event of 16:30 was known by the day's close is the user's to say; cutting the time off would guess."""
+    """An event of 16:30 was not known by the day's close: to cut the time off would let an alpha look ahead."""
     if isinstance(column.dtype, pl.Datetime):
         clocked = (column.dt.time() != time(0)).fill_null(False)
     elif column.dtype == pl.String:
