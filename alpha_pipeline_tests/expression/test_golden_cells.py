@@ -57,7 +57,7 @@ DAYS: list[tuple[str, Given, list[Any], list[float]]] = [
     ("clamp", {"lower": 0.0, "upper": 4.0, "inverse": True}, [[1, 4]], [NAN, 4]),
     ("replace", {"target": "1,2", "dest": "2,1"}, [[1, 2, 3]], [2, 1, 3]),
     ("replace", {"target": "0.1 nan", "dest": "9"}, [[0.1, NAN, 3]], [9, 9, 3]),
-    ("replace", {}, [[1, NAN]], [1, NAN]),
+    ("replace", {"target": "", "dest": ""}, [[1, NAN]], [1, NAN]),
     ("densify", {}, [[7, 3, NAN, 7]], [1, 0, NAN, 1]),
     ("pasteurize", {}, [[1, -INF, NAN]], [1, NAN, NAN]),
     ("and", {}, [[1, 0, 0, NAN, 2], [1, 1, NAN, 0, INF]], [1, 0, NAN, NAN, 1]),

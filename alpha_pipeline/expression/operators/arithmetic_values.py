@@ -92,7 +92,7 @@ def nan_mask(x: Numeric, y: Numeric, *, nan_mask: Choice = "negative") -> Array:
     return np.where(y < 0 if nan_mask == "negative" else y <= 0, np.nan, x)
 
 
-@operator("arithmetic", scale=Pure(), profiles=CONSULTANT, searched=False)
+@operator("arithmetic", scale=Pure(), one_of=("lower", "upper"), profiles=CONSULTANT, searched=False)
 def nan_out(x: Numeric, *, lower: OptionalReal = None, upper: OptionalReal = None) -> Array:
     """x, but missing outside the bounds that are given.
 
@@ -106,7 +106,7 @@ def nan_out(x: Numeric, *, lower: OptionalReal = None, upper: OptionalReal = Non
     return np.where((single(x) < np.float32(low)) | (single(x) > np.float32(high)), np.nan, x)
 
 
-@operator("arithmetic", scale=Pure(), profiles=CONSULTANT, searched=False)
+@operator("arithmetic", scale=Pure(), one_of=("lower", "upper"), profiles=CONSULTANT, searched=False)
 def clamp(
     x: Numeric,
     *,
@@ -140,7 +140,7 @@ def clamp(
 
 
 @operator("arithmetic", scale=Pure(), keeps_missing=False, profiles=CONSULTANT, searched=False)
-def replace(x: Numeric, *, target: Numbers = "", dest: Numbers = "") -> Array:
+def replace(x: Numeric, *, target: Numbers, dest: Numbers) -> Array:
     """x with the values listed in target replaced by those of dest in the same places, or by its only one.
 
     Formula: dest[i] where x = target[i], else x

@@ -30,6 +30,7 @@ class Held:
     unit=Grouped(),
     scale=Pure(),
     result=ValueType.GROUP,
+    one_of=("range", "buckets"),
     keeps_missing=False,
     searched=False,
 )

@@ -229,7 +229,7 @@ def vec_powersum(x: Vector, *, constant: Real = 2.0) -> Array:
     return by_cell(lambda events: float((events**constant).sum()), x)
 
 
-@operator("vector", scale=Same(), result=ValueType.VECTOR, profiles=CONSULTANT, searched=False)
+@operator("vector", scale=Pure(), result=ValueType.VECTOR, profiles=CONSULTANT, searched=False)
 def vec_filter(x: Vector, *, value: Numbers = "nan 0") -> Array:
     """The cell's numbers without those that are listed; it stays a vector.
 
