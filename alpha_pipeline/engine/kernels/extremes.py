@@ -1,4 +1,5 @@
-"""Running extremes along time: ts_max, ts_min, ts_arg_max, ts_arg_min.
+"""Running extremes along time: ts_max, ts_min, ts_arg_max, ts_arg_min; and today's x against them, where only finite
+values count: ts_scale, ts_min_diff, ts_max_diff, ts_min_max_diff, ts_min_max_cps.
 
 Van Herk's method: cut time into blocks as long as the window. Any window is the end of one block and the beginning of
 the next, so its maximum is the larger of a backward running maximum over the one and a forward one over the other: two
@@ -9,10 +10,16 @@ values the most recent is the largest.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeAlias
+
 import numpy as np
+from numpy.typing import NDArray
 
 from alpha_pipeline.engine.kernels.kernel import Kernel, Matrix
 from alpha_pipeline.jit import njit
+
+Wide: TypeAlias = NDArray[np.float64]
 
 WIDTH = 256
 NAN = np.float32(np.nan)
@@ -135,9 +142,48 @@ def _arg_min(x: Matrix, window: int, needed: int, out: Matrix, lo: int, hi: int)
     _days_since(x, window, needed, -1, out, lo, hi)
 
 
+Formula: TypeAlias = Callable[[Wide, Wide, Wide, float], Wide]  # of x, smallest, largest, attribute
+
+
+def _against(formula: Formula) -> Kernel:
+    """A kernel of today's x, the window's smallest and largest finite values and one attribute."""
+
+    def run(x: Matrix, window: int, needed: int, attribute: float, out: Matrix, lo: int, hi: int) -> None:
+        for left in range(lo, hi, WIDTH):
+            right = min(left + WIDTH, hi)
+            tile = x[:, left:right].copy()
+            tile[~np.isfinite(tile)] = NAN
+            least, most = np.empty_like(tile), np.empty_like(tile)
+            _extreme(tile, window, needed, -1.0, least, 0, right - left)
+            _extreme(tile, window, needed, 1.0, most, 0, right - left)
+            with np.errstate(all="ignore"):
+                found = formula(tile.astype(np.float64), least.astype(np.float64), most.astype(np.float64), attribute)
+                out[:, left:right] = found
+
+    return Kernel("columns", run)
+
+
+def _without_attribute(kernel: Kernel) -> Kernel:
+    def run(x: Matrix, window: int, needed: int, out: Matrix, lo: int, hi: int) -> None:
+        kernel.run(x, window, needed, 0.0, out, lo, hi)
+
+    return Kernel(kernel.axis, run)
+
+
+def _scaled(x: Wide, least: Wide, most: Wide, constant: float) -> Wide:
+    reach = most - least
+    reach[reach == 0] = np.nan
+    return (x - least) / reach + constant
+
+
 KERNELS: dict[str, Kernel] = {
     "ts_max": Kernel("columns", _max),
     "ts_min": Kernel("columns", _min),
     "ts_arg_max": Kernel("columns", _arg_max),
     "ts_arg_min": Kernel("columns", _arg_min),
+    "ts_scale": _against(_scaled),
+    "ts_min_diff": _without_attribute(_against(lambda x, least, most, _: x - least)),
+    "ts_max_diff": _without_attribute(_against(lambda x, least, most, _: x - most)),
+    "ts_min_max_diff": _against(lambda x, least, most, f: x - f * (least + most)),
+    "ts_min_max_cps": _against(lambda x, least, most, f: (least + most) - f * x),
 }

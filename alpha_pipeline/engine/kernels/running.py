@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from alpha_pipeline.engine.kernels.gathered import DENSE_DECAY, gathered
 from alpha_pipeline.engine.kernels.kernel import Kernel, Matrix
 from alpha_pipeline.jit import njit
 
@@ -109,8 +110,15 @@ def _mean(x: Matrix, window: int, needed: int, out: Matrix, lo: int, hi: int) ->
     _window_sum(x, window, needed, True, out, lo, hi)
 
 
+def _decay(x: Matrix, window: int, needed: int, dense: bool, out: Matrix, lo: int, hi: int) -> None:
+    if dense:
+        gathered(x, window, needed, DENSE_DECAY, 0.0, out, lo, hi)
+    else:
+        _decay_linear(x, window, needed, out, lo, hi)
+
+
 KERNELS: dict[str, Kernel] = {
     "ts_sum": Kernel("columns", _sum),
     "ts_mean": Kernel("columns", _mean),
-    "ts_decay_linear": Kernel("columns", _decay_linear),
+    "ts_decay_linear": Kernel("columns", _decay),
 }

@@ -1,4 +1,4 @@
-"""Along time, one other day at most or every day of the window: ts_delay, ts_delta, ts_rank."""
+"""Along time, one other day at most or every day of the window: ts_delay, ts_delta, ts_returns, ts_step, ts_rank."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from alpha_pipeline.jit import njit
 WIDTH = 256
 NAN = np.float32(np.nan)
 HALF = np.float32(0.5)
+STRIP = 64  # rows at a time
 
 
 def _delay(x: Matrix, window: int, needed: int, out: Matrix, lo: int, hi: int) -> None:
@@ -23,6 +24,20 @@ def _delta(x: Matrix, window: int, needed: int, out: Matrix, lo: int, hi: int) -
     out[:first, lo:hi] = NAN
     with np.errstate(all="ignore"):
         np.subtract(x[first:, lo:hi], x[: len(x) - first, lo:hi], out=out[first:, lo:hi])
+
+
+def _returns(x: Matrix, window: int, needed: int, mode: float, out: Matrix, lo: int, hi: int) -> None:
+    first = min(window, len(x))
+    out[:first, lo:hi] = NAN
+    with np.errstate(all="ignore"):
+        for t in range(first, len(x), STRIP):
+            stop = min(t + STRIP, len(x))
+            today, before = (x[a:b, lo:hi].astype(np.float64) for a, b in ((t, stop), (t - window, stop - window)))
+            out[t:stop, lo:hi] = (today - before) / (before if mode == 1 else (today + before) / 2)
+
+
+def _step(step: float, out: Matrix, lo: int, hi: int) -> None:
+    out[lo:hi] = (step * np.arange(lo + 1.0, hi + 1))[:, None]
 
 
 @njit
@@ -69,8 +84,17 @@ def _rank(x: Matrix, window: int, needed: int, out: Matrix, lo: int, hi: int) ->
                 result[j] = ranked if (enters and count >= needed) else NAN
 
 
+def rank(x: Matrix, window: int, needed: int, constant: float, out: Matrix, lo: int, hi: int) -> None:
+    """The rank of today's x among the window's values, 0 to 1, plus a constant."""
+    _rank(x, window, needed, out, lo, hi)
+    if constant != 0:
+        out[:, lo:hi] += np.float32(constant)
+
+
 KERNELS: dict[str, Kernel] = {
     "ts_delay": Kernel("columns", _delay),
     "ts_delta": Kernel("columns", _delta),
-    "ts_rank": Kernel("columns", _rank),
+    "ts_returns": Kernel("columns", _returns),
+    "ts_step": Kernel("rows", _step),
+    "ts_rank": Kernel("columns", rank),
 }

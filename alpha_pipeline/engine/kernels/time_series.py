@@ -1,8 +1,17 @@
-"""All time-series kernels: running sums, spreads, extremes, shifts and rank, each told in its own module."""
+"""All time-series kernels: each kind told in its own module."""
 
 from __future__ import annotations
 
-from alpha_pipeline.engine.kernels import extremes, moments, running, shifts
+from alpha_pipeline.engine.kernels import extremes, gathered, memory, moments, pairs, quantile, running, shifts
 from alpha_pipeline.engine.kernels.kernel import Kernel
 
-KERNELS: dict[str, Kernel] = {**shifts.KERNELS, **running.KERNELS, **moments.KERNELS, **extremes.KERNELS}
+KERNELS: dict[str, Kernel] = {
+    **shifts.KERNELS,
+    **running.KERNELS,
+    **moments.KERNELS,
+    **pairs.KERNELS,
+    **extremes.KERNELS,
+    **gathered.KERNELS,
+    **quantile.KERNELS,
+    **memory.KERNELS,
+}
