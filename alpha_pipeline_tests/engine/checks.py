@@ -1,151 +1,18 @@
-"""What every kernel is held to, as functions of a kernel, so that planted bugs can be put through the same checks."""
+"""What every operator is held to, as functions of a case, so that planted bugs can be put through the same checks."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from alpha_pipeline.engine.kernels import Kernel
-from alpha_pipeline.expression import OPERATORS, Operator, Slot
+from alpha_pipeline.engine.kernels.kernel import Cells
+from alpha_pipeline.expression import Unit
+from alpha_pipeline.expression.units import MONEY, PRICE, PURE, SHARES
+from alpha_pipeline_tests.engine.cases import Case, Matrix
 
-Matrix = npt.NDArray[np.float32]
-
-FLAVOURS: dict[str, Callable[[np.random.Generator, tuple[int, int]], npt.NDArray[Any]]] = {
-    "plain": lambda random, shape: random.normal(0, 1, shape),
-    "ties": lambda random, shape: random.integers(-2, 3, shape),
-    "signed zeros": lambda random, shape: random.choice([-1.0, -0.0, 0.0, 1.0], shape),
-    "constant columns": lambda random, shape: np.broadcast_to(random.lognormal(3, 2, shape[1]), shape),
-    "steps": lambda random, shape: np.repeat(random.normal(100, 9, (-(-shape[0] // 6), shape[1])), 6, 0)[: shape[0]],
-    "high and tight": lambda random, shape: 400_000 + np.cumsum(random.normal(0, 0.2, shape), axis=0),
-    "level shift": lambda random, shape: (
-        np.where(np.arange(shape[0])[:, None] < shape[0] // 2, 1e6, 1) + random.normal(0, 0.01, shape)
-    ),
-    "outliers": lambda random, shape: np.where(random.random(shape) < 0.05, 1e15, random.normal(0, 1, shape)),
-    "heavy": lambda random, shape: random.standard_cauchy(shape) ** 3,
-    "tiny": lambda random, shape: random.normal(0, 1e-20, shape),
-}
-
-
-def random_matrix(random: np.random.Generator, shape: tuple[int, int], flavour: str) -> Matrix:
-    """float32 matrix of a flavour with missing and infinite cells, a column without data and one with late data."""
-    values = np.array(FLAVOURS[flavour](random, shape), dtype=np.float32)
-    values[random.random(shape) < random.choice([0.0, 0.1, 0.6])] = np.nan
-    if random.random() < 0.5:
-        values[random.random(shape) < 0.03] = np.inf
-        values[random.random(shape) < 0.03] = -np.inf
-    values[:, random.integers(shape[1])] = np.nan
-    values[: shape[0] // 2, random.integers(shape[1])] = np.nan
-    return values
-
-
-def random_codes(random: np.random.Generator, instruments: int) -> npt.NDArray[np.int32]:
-    """Non-decreasing group codes, with groups of one name."""
-    steps = np.concatenate(([0], random.random(instruments - 1) < random.choice([0.1, 0.5, 1.0])))
-    return np.cumsum(steps).astype(np.int32)
-
-
-def matrices_of(operator: Operator) -> int:
-    return len(operator.numeric_positions)
-
-
-def run(
-    kernel: Kernel,
-    operator: Operator,
-    inputs: list[Matrix],
-    *,
-    window: int = 1,
-    codes: npt.NDArray[np.int32] | None = None,
-    strict: bool = False,
-    blocks: int = 1,
-) -> Matrix:
-    """The kernel's result, filled in blocks."""
-    waiting = iter(inputs)
-    arguments: list[Any] = []
-    for slot in operator.slots:
-        if slot is Slot.WINDOW:
-            arguments += [window, window if strict else operator.minimum]
-        elif slot is Slot.GROUP:
-            assert codes is not None
-            arguments.append(
-                np.concatenate((np.flatnonzero(np.diff(codes, prepend=-1)), [len(codes)])).astype(np.int32)
-            )
-        else:
-            arguments.append(next(waiting))
-    out = np.full(inputs[0].shape, 12345.0, np.float32)
-    length = out.shape[0 if kernel.axis == "rows" else 1]
-    bounds = np.linspace(0, length, blocks + 1).astype(int).tolist()
-    for lo, hi in pairwise(bounds):
-        kernel.run(*arguments, out, lo, hi)
-    return out
-
-
-def plain(
-    operator: Operator,
-    inputs: list[Matrix],
-    *,
-    window: int = 1,
-    codes: npt.NDArray[np.int32] | None = None,
-    strict: bool = False,
-) -> Matrix:
-    """The plain kernel's result on the same values, rounded to float32."""
-    waiting = (x.astype(np.float64) for x in inputs)
-    arguments: list[Any] = []
-    for slot in operator.slots:
-        arguments.append(window if slot is Slot.WINDOW else codes if slot is Slot.GROUP else next(waiting))
-    with np.errstate(all="ignore"):
-        keywords = {"strict": strict} if Slot.WINDOW in operator.slots else {}
-        expected = np.asarray(operator.plain(*arguments, **keywords)).astype(np.float32)
-    if operator.keeps_missing:
-        expected[np.logical_or.reduce([np.isnan(x) for x in inputs])] = np.nan
-    return expected
-
-
-def assert_matches_plain(kernel: Kernel, name: str, inputs: list[Matrix], **how: Any) -> None:
-    """Same missing cells, same infinities, values within float32's tolerance of what the operator adds up."""
-    operator = OPERATORS[name]
-    got, expected = run(kernel, operator, inputs, **how), plain(operator, inputs, **how)
-    assert np.array_equal(np.isnan(got), np.isnan(expected)), f"{name} {how}: missing cells differ"
-    allowed = 2e-5 * np.abs(np.where(np.isfinite(expected), expected, 0)) + 2e-6 * _unit(operator, inputs, how)
-    with np.errstate(invalid="ignore"):
-        close = (got == expected) | np.isnan(expected) | (np.abs(got.astype(np.float64) - expected) <= allowed)
-    assert close.all(), f"{name} {how}: {got[~close][:3]} instead of {expected[~close][:3]}"
-
-
-def _unit(operator: Operator, inputs: list[Matrix], how: dict[str, Any]) -> npt.NDArray[np.float64]:
-    """What a rounding error is measured against: for results that are differences, what was subtracted."""
-    finite = [np.where(np.isfinite(x), x, 0).astype(np.float64) for x in inputs]
-    one = np.ones(inputs[0].shape)
-    if operator.name == "ts_covariance":
-        spread = [plain(OPERATORS["ts_std_dev"], [x], window=how["window"]) for x in inputs]
-        return np.nan_to_num(np.abs(spread[0].astype(np.float64) * spread[1]), posinf=0.0)
-    if operator.name in ("ts_zscore", "ts_corr", "zscore", "log"):
-        return one
-    if operator.name in ("group_neutralize",):
-        return np.abs(finite[0]).max(axis=1, keepdims=True) * one * 0.05  # 2e-6 of it is float32's own rounding
-    if operator.name in ("ts_sum", "ts_mean", "ts_decay_linear"):
-        sizes = plain(OPERATORS["ts_sum"], [np.abs(finite[0]).astype(np.float32)], window=how["window"])
-        return 1e-8 * sizes.astype(np.float64)  # the plain kernel's own rounding, in float64
-    return 0.0 * one
-
-
-def assert_causal(kernel: Kernel, name: str, inputs: list[Matrix], random: np.random.Generator, **how: Any) -> None:
-    """Change everything after a day, or cut it off: nothing up to that day moves by a bit."""
-    operator = OPERATORS[name]
-    whole = run(kernel, operator, inputs, **how)
-    rows = len(whole)
-    for day in {0, rows // 2, max(0, rows - 2)}:
-        changed = [np.array(x) for x in inputs]
-        for x in changed:
-            after = x[day + 1 :]
-            after[...] = random.choice(np.array([np.nan, np.inf, -1e30, 0.0, 5.0], np.float32), after.shape)
-        got = run(kernel, operator, changed, **how)
-        assert same_bits(got[: day + 1], whole[: day + 1]), f"{name} {how}: day {day} moved with the days after it"
-        got = run(kernel, operator, [np.array(x[: day + 1]) for x in inputs], **how)
-        assert same_bits(got, whole[: day + 1]), f"{name} {how}: day {day} moved when the days after it were cut off"
+NUDGE = 1e-9  # relative; float32 values lie 6e-8 apart, so that order and ties stay as they are
 
 
 def same_bits(a: Matrix, b: Matrix) -> bool:
@@ -154,3 +21,206 @@ def same_bits(a: Matrix, b: Matrix) -> bool:
     return np.array_equal(missing, np.isnan(b)) and np.array_equal(
         a[~missing].view(np.int32), b[~missing].view(np.int32)
     )
+
+
+def assert_matches_plain(case: Case) -> None:
+    """Same missing cells, same infinities, and values within float32's tolerance.
+
+    Where more than that is lost, it may be no more than what the plain kernel itself makes of inputs that differ in
+    the tenth digit (equal values staying equal).
+    """
+    with np.errstate(all="ignore"):
+        got, exact = case.run(), case.plain()
+        expected = exact.astype(np.float32)
+        far = ~_close(got, expected, np.zeros(1))
+        if not far.any():
+            return
+        others = [_nudged(case, phase) for phase in range(5)]
+        moved = np.max([np.abs(other - exact) for other in others], axis=0)
+        unsure = np.logical_or.reduce([np.isnan(other) != np.isnan(exact) for other in others])
+        far &= ~_close(got, expected, 20 * np.where(np.isnan(moved), 0, moved)) & ~unsure
+        rounding = 1e-14 * _largest(case)
+        far &= ~((np.abs(got) <= rounding) & (np.abs(expected) <= rounding))  # both are 0 but for float64's rounding
+    assert not far.any(), f"{case}: {got[far][:3]} instead of {expected[far][:3]} at {np.argwhere(far)[:3].tolist()}"
+
+
+def _close(got: Matrix, expected: Matrix, more: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    allowed = 2e-5 * np.abs(np.where(np.isfinite(expected), expected, 0)) + 3e-45 + more
+    equal = (got == expected) | (np.isnan(got) & np.isnan(expected))
+    within = np.abs(got.astype(np.float64) - expected) <= allowed
+    return np.asarray(equal | (within & ~np.isnan(got) & ~np.isnan(expected)))
+
+
+def _largest(case: Case) -> float:
+    """The largest size of the numeric inputs' values below 1e9: beyond are outliers, not what is usual."""
+    held = [case.data.fields[name].ravel() for name in case.numeric if name in case.data.fields]
+    held += [case.data.vectors[name].values for name in case.numeric if name in case.data.vectors]
+    sizes = np.abs(np.concatenate(held)) if held else np.zeros(0)
+    return float(sizes[sizes < 1e9].max(initial=0.0))
+
+
+def _nudged(case: Case, phase: float) -> npt.NDArray[np.float64]:
+    """The plain result on inputs of which every value is moved a little, equal ones equally."""
+
+    def nudge(values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+        wide = values.astype(np.float64)
+        return wide * (1 + NUDGE * np.sin(1e3 * np.arctan(wide) + phase))
+
+    other = case.changed(lambda name, x: x)
+    for name in case.numeric:
+        if name in other.data.fields:
+            other.data.fields[name] = nudge(case.data.fields[name])  # type: ignore[assignment]
+        else:
+            cells = case.data.vectors[name]
+            other.data.vectors[name] = Cells(nudge(cells.values), cells.offsets)  # type: ignore[arg-type]
+    return other.plain()
+
+
+def assert_causal(case: Case, random: np.random.Generator) -> None:
+    """Change everything after a day, or cut it off: nothing up to that day moves by a bit."""
+    if not case.data.fields and not case.data.vectors:
+        return  # nothing but a panel's groups, which have no dates
+    whole = case.run()
+    rows, columns = case.data.shape
+    for day in {0, rows // 2, max(0, rows - 2)}:
+
+        def scrambled(name: str, x: Matrix, day: int = day) -> Matrix:
+            after = x[day + 1 :]
+            codes = name.startswith("g")
+            values = [0.0, 1.0] if codes else [np.nan, np.inf, -1e30, 0.0, 5.0]
+            after[...] = random.choice(np.array(values, np.float32), after.shape)
+            return x
+
+        def other_events(name: str, cells: Cells, day: int = day) -> Cells:
+            known = cells.offsets[: (day + 1) * columns + 1]
+            counts = random.poisson(1.0, (rows - day - 1) * columns)
+            offsets = np.concatenate((known, known[-1] + np.cumsum(counts))).astype(np.int64)
+            values = np.concatenate((cells.values[: known[-1]], random.normal(0, 9, int(counts.sum()))))
+            return Cells(values.astype(np.float32), offsets)
+
+        def cut(name: str, cells: Cells, day: int = day) -> Cells:
+            offsets = cells.offsets[: (day + 1) * columns + 1]
+            return Cells(cells.values[: offsets[-1]], offsets)
+
+        got = case.changed(scrambled, other_events).run()
+        assert same_bits(got[: day + 1], whole[: day + 1]), f"{case}: day {day} moved with the days after it"
+        got = case.changed(lambda name, x, day=day: x[: day + 1], cut).run()  # type: ignore[misc]
+        assert same_bits(got, whole[: day + 1]), f"{case}: day {day} moved when the days after it were cut off"
+
+
+def missing_today(case: Case) -> npt.NDArray[np.bool_]:
+    """Where any of the numeric inputs is missing: NaN, or a cell without events."""
+    found = np.zeros(case.data.shape, np.bool_)
+    for name in case.numeric:
+        if name in case.data.fields:
+            found |= np.isnan(case.data.fields[name])
+        else:
+            found |= np.diff(case.data.vectors[name].offsets).reshape(case.data.shape) == 0
+    return found
+
+
+def assert_keeps_missing(case: Case) -> None:
+    """What is declared to pass on a NaN of today does."""
+    if case.operator.keeps_missing:
+        invented = missing_today(case) & ~np.isnan(case.run())
+        assert not invented.any(), f"{case}: a value at {np.argwhere(invented)[:3].tolist()}, an input is missing there"
+
+
+def without_data(case: Case, column: int | None) -> Case:
+    """The case without any value of one instrument, or of all; groups go where they are the only inputs."""
+    chosen = slice(None) if column is None else slice(column, column + 1)
+    numeric = case.numeric
+
+    def blank(name: str, x: Matrix) -> Matrix:
+        if name in numeric or not numeric:
+            x[:, chosen] = np.nan
+        return x
+
+    def empty(name: str, cells: Cells) -> Cells:
+        counts = np.diff(cells.offsets).reshape(case.data.shape)
+        kept = counts.copy()
+        kept[:, chosen] = 0
+        values = cells.values[np.repeat((kept > 0).reshape(-1), counts.reshape(-1))]
+        return Cells(values, np.concatenate(([0], np.cumsum(kept))).astype(np.int64))
+
+    return case.changed(blank, empty)
+
+
+def assert_nothing_of_nothing(case: Case, random: np.random.Generator, alone: bool) -> None:
+    """No value where there never was one: for all instruments, and (`alone`) for one among others that have values."""
+    if not case.numeric and (case.data.groups or not case.data.fields):
+        return  # a panel's own groups are never missing, nor is a number
+    for column in (None, int(random.integers(case.data.shape[1]))):
+        if column is None or alone:
+            result = without_data(case, column).run()
+            found = ~np.isnan(result if column is None else result[:, column])
+            whose = "anybody" if column is None else f"column {column}"
+            assert not found.any(), f"{case}: values out of nothing for {whose}"
+
+
+# -- rules of unit and of price scale against numbers ------------------------------------------------------------------
+
+VOCABULARY = (PURE, PRICE, SHARES, MONEY, Unit(price=-1))
+FACTORS = (8.0, 0.25, 8.0, 0.25, 1.0)  # of the base units; powers of two, so that nothing is rounded
+
+
+def _scaled(case: Case, factors: list[npt.NDArray[np.float64]]) -> Case:
+    """The case with numeric input i times factors[i], one factor a column."""
+    named = dict(zip(case.numeric, factors, strict=True))
+
+    def vector(name: str, cells: Cells) -> Cells:
+        columns = np.tile(np.arange(case.data.shape[1]), case.data.shape[0])
+        each = np.repeat(named[name][columns], np.diff(cells.offsets))
+        return Cells((cells.values * each).astype(np.float32), cells.offsets)
+
+    return case.changed(lambda name, x: x * named.get(name, 1.0), vector)
+
+
+def assert_unit_rule(case: Case, random: np.random.Generator) -> None:
+    """Measured in units 8 times as small (prices) or 4 times as large (shares), results are as the unit says."""
+    operator, inputs = case.operator, len(case.numeric)
+    if not inputs:
+        return
+    once = case.run().astype(np.float64)
+    for _ in range(4):
+        one = VOCABULARY[random.integers(len(VOCABULARY))]
+        units = [one] * inputs
+        if random.random() < 0.5:
+            units = [VOCABULARY[i] for i in random.integers(0, len(VOCABULARY), inputs)]
+        result = operator.infer_unit(units, [False] * inputs)
+        if not isinstance(result, Unit) or result.group:
+            continue
+        columns = np.ones(case.data.shape[1])
+        again = _scaled(case, [_factor(unit) * columns for unit in units]).run()
+        _assert_multiplied(case, once, again, _factor(result) * columns, f"inputs {units}, result {result}")
+
+
+def _factor(unit: Unit) -> float:
+    return float(np.prod([factor**exponent for factor, exponent in zip(FACTORS, unit, strict=True)]))
+
+
+def assert_scale_rule(case: Case, random: np.random.Generator) -> None:
+    """Each instrument's prices times its own constant: results are multiplied as the price-scale rule says."""
+    inputs = len(case.numeric)
+    if not inputs:
+        return
+    once = case.run().astype(np.float64)
+    constants = 2.0 ** random.integers(-2, 4, case.data.shape[1])
+    for _ in range(4):
+        exponents = [float(e) for e in random.integers(-1, 2, inputs)]
+        if random.random() < 0.5:
+            exponents = [exponents[0]] * inputs
+        result = case.operator.scale.infer(exponents, [None] * inputs)
+        if result is None:
+            continue
+        again = _scaled(case, [constants**exponent for exponent in exponents]).run()
+        _assert_multiplied(case, once, again, constants**result, f"inputs {exponents}, result {result}")
+
+
+def _assert_multiplied(
+    case: Case, once: npt.NDArray[np.float64], again: Matrix, factors: npt.NDArray[np.float64], what: str
+) -> None:
+    with np.errstate(all="ignore"):
+        expected = (once * factors).astype(np.float32)
+        close = _close(again, expected, np.zeros(1))
+    assert close.all(), f"{case}: {what}: {again[~close][:3]} instead of {expected[~close][:3]}"

@@ -54,7 +54,7 @@ def group_extra(x: Matrix, weight: Numeric, group: Group) -> Array:
     """x, a missing value filled with the weighted mean of its group.
 
     Formula: x, or where it is missing Σ weight·x / Σ weight
-    NaN: a missing value stays so where its group has no value with a weight, or it has no group.
+    NaN: a missing value stays so where its group has no value with a weight; no group gives NaN.
 
     >>> group_extra([1, nan, 4, nan], [3, 1, 1, 1], ["a", "a", "a", "b"])
     [1, 1.75, 4, nan]
@@ -63,7 +63,7 @@ def group_extra(x: Matrix, weight: Numeric, group: Group) -> Array:
     def filled(values: Array, weights: Array) -> Array:
         return np.where(np.isnan(values), _weighted(values, weights, False)[1], values)
 
-    return np.where(np.isnan(x), by_group(filled, group, x, weight), x)
+    return by_group(filled, group, x, weight)
 
 
 def _one_value(function: Callable[[Array], float], x: Array, group: Array, finite: bool) -> Array:
@@ -175,13 +175,13 @@ def group_backfill(x: Matrix, group: Group, window: Window, *, std: NotNegative 
     deviations from the mean are pulled in to that bound before the mean is taken again.
 
     Formula: mean of the values clamped to mean ± std · deviation, over the group and the window
-    NaN: a missing value stays so where its group has no value in the window, or it has no group.
+    NaN: a missing value stays so where its group has no value in the window; no group gives NaN.
 
     >>> group_backfill([[5, 9, nan], [5, 2, 2], [2, nan, -4], [4, 7, nan]], ["a", "a", "a"], 4)
     [4, 7, 3.56]
     """
-    out = x.copy()
     codes = np.broadcast_to(group, x.shape)
+    out = np.where(np.isnan(codes), np.nan, x)
     needed = window if strict else 1
     for day, labels in enumerate(codes):
         held = finite_only(x[max(0, day - window + 1) : day + 1].reshape(-1)).reshape(-1, x.shape[1])
