@@ -2,7 +2,7 @@
 
 The sums slide as in `moments`, over the days on which both inputs are valid. A regression's figures follow from the
 same sums. Only the errors about a line that fits nearly exactly would be differences of large numbers: they are added
-up one by one.
+up one by one, and the sums made afresh.
 """
 
 from __future__ import annotations
@@ -49,34 +49,39 @@ def _pair_afresh(x: Matrix, y: Matrix, t: int, window: int, column: int, state: 
 def _of_line(x: Matrix, y: Matrix, t: int, window: int, column: int, state: State, j: int, figure: int) -> float:
     """A figure of the least-squares line y = α + β·x of a window in which x varies; see ts_regression's rettype."""
     count, share = state[COUNT, j], state[SHARE, j]
-    spread_x, spread_y = state[SPREAD_X, j], state[SPREAD_Y, j]
-    spread_y = spread_y if spread_y > 0.0 else 0.0
-    slope = (state[XY, j] - state[X, j] * state[Y, j] * share) / spread_x
+    common = state[XY, j] - state[X, j] * state[Y, j] * share
+    tight = state[SPREAD_Y, j] - common * common / state[SPREAD_X, j] < TIGHT * state[SPREAD_Y, j]
+    if tight:
+        _pair_afresh(x, y, t, window, column, state, j)
+        common = state[XY, j] - state[X, j] * state[Y, j] * share
+    spread_x, spread_y = state[SPREAD_X, j], max(state[SPREAD_Y, j], 0.0)
+    pivot_x, pivot_y = state[PIVOT_X, j], state[PIVOT_Y, j]
+    slope = common / spread_x
     from_x, from_y = state[X, j] * share, state[Y, j] * share  # the means, from the pivots
-    mean_x = state[PIVOT_X, j] + from_x
+    mean_x = pivot_x + from_x
     today_x, today_y = np.float64(x[t, column]), np.float64(y[t, column])
-    result: float
+    result = np.nan
     if figure == 0:
-        result = (today_y - state[PIVOT_Y, j] - from_y) - slope * (today_x - state[PIVOT_X, j] - from_x)
-        return result if abs(result) < np.inf else np.nan
+        if abs(today_x) < np.inf and abs(today_y) < np.inf:  # a line goes through two points exactly
+            result = (today_y - pivot_y - from_y) - slope * (today_x - pivot_x - from_x) if count > 2.0 else 0.0
+        return float(result)
     if figure == 1:
-        return float(state[PIVOT_Y, j] + from_y - slope * mean_x)
+        return float((from_y - slope * from_x) + (pivot_y - slope * pivot_x))
     if figure == 2:
         return float(slope)
     if figure == 3:
-        result = state[PIVOT_Y, j] + from_y + slope * (today_x - state[PIVOT_X, j] - from_x)
-        return result if abs(result) < np.inf else np.nan
+        if abs(today_x) < np.inf:
+            result = ((from_y - slope * from_x) + pivot_y) + slope * (today_x - pivot_x)
+        return float(result)
     if figure == 5:
         return float(spread_y)
-    errors = spread_y - slope * slope * spread_x
-    if errors < TIGHT * spread_y:
+    errors = spread_y - slope * common
+    if tight:
         errors = 0.0
         for day in range(max(0, t - window + 1), t + 1):
             a, b = x[day, column], y[day, column]
-            if abs(a) < INFINITY and abs(b) < INFINITY:
-                error = (np.float64(b) - state[PIVOT_Y, j] - from_y) - slope * (
-                    np.float64(a) - state[PIVOT_X, j] - from_x
-                )
+            if abs(a) < INFINITY and abs(b) < INFINITY and count > 2.0:
+                error = (np.float64(b) - pivot_y - from_y) - slope * (np.float64(a) - pivot_x - from_x)
                 errors += error * error
     if figure == 4:
         return float(errors)

@@ -49,33 +49,41 @@ def ts_regression(
     2
     """
     regressor = delayed(x, int(lag))
-    if rettype == 3:  # it needs no y of today
-        level, slope = (ts_regression(y, x, window, lag=lag, rettype=each, strict=strict) for each in (1, 2))
-        return np.where(np.isfinite(regressor), level + slope * regressor, np.nan)
+    today = iter(regressor)  # `rolling` goes from day to day; an estimate needs today's x, but no y
 
     def figure(a: Array, b: Array) -> Array:
-        count = (~np.isnan(a)).sum(axis=0)
+        today_x = next(today)
+        valid = ~np.isnan(a)
+        count = valid.sum(axis=0)
+        latest = len(a) - 1 - valid[::-1].argmax(axis=0), np.arange(a.shape[1])
+        pivot_a, pivot_b = a[latest], b[latest]
+        a, b = a - pivot_a, b - pivot_b  # from the latest pair, for the digits
         mean_a, mean_b = np.nanmean(a, axis=0), np.nanmean(b, axis=0)
         from_a, from_b = central(a), central(b)
         spread, total = np.nansum(from_b**2, axis=0), np.nansum(from_a**2, axis=0)
         slope = ratio(np.nansum(from_a * from_b, axis=0), spread)
-        level = mean_a - slope * mean_b
-        errors = np.nansum((from_a - slope * from_b) ** 2, axis=0)
+        level = (mean_a - slope * mean_b) + (pivot_a - slope * pivot_b)
+        two = count == 2  # a line goes through two points exactly
+        error = np.where(two & valid[-1], 0.0, from_a[-1] - slope * from_b[-1])
+        errors = np.where(two, 0.0, np.nansum((from_a - slope * from_b) ** 2, axis=0))
         mean_error = np.where(count > 2, errors / (count - 2), np.nan)
+        mean_x = mean_b + pivot_b
         figures = {
-            0: a[-1] - (level + slope * b[-1]),
+            0: error,
             1: level,
             2: slope,
+            3: ((mean_a - slope * mean_b) + pivot_a) + slope * (today_x - pivot_b),
             4: errors,
             5: total,
             6: 1 - ratio(errors, total),
             7: mean_error,
             8: np.sqrt(ratio(mean_error, spread)),
-            9: np.sqrt(mean_error * (1 / count + ratio(mean_b**2, spread))),
+            9: np.sqrt(mean_error * (1 / count + ratio(mean_x**2, spread))),
         }
         return np.where(spread > 0, figures[int(rettype)], np.nan)
 
-    return rolling(figure, window, 2, strict, y, regressor)
+    found = rolling(figure, window, 2, strict, y, regressor)
+    return np.where(np.isfinite(found), found, np.nan) if rettype == 3 else found
 
 
 def _theil_sen(x: Array, y: Array) -> float:
