@@ -86,8 +86,9 @@ def held_data(panel: Panel) -> frozenset[str]:
 
 
 def panel_catalogue(panel: Panel, catalogue: Catalogue = CATALOGUE) -> Catalogue:
-    """A catalogue with the vector fields of a panel, which are the user's own and in no catalogue."""
-    own = [name for name in panel.vectors if catalogue.spec(name) is None]
+    """A catalogue with the vector fields of a panel: what the panel holds goes before what a catalogue says."""
+    known = {name: catalogue.spec(name) for name in panel.vectors}
+    own = [name for name, spec in known.items() if spec is None or spec.type is not ValueType.VECTOR]
     return catalogue.with_fields(FieldSpec(name, ValueType.VECTOR, dataset="events") for name in own)
 
 

@@ -19,7 +19,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from alpha_pipeline.backtest import SimulationSettings, Windows
 from alpha_pipeline.errors import BadInput
-from alpha_pipeline.expression import ACCOUNTS
+from alpha_pipeline.expression import ACCOUNTS, Choices
 from alpha_pipeline.generate import GENERATORS
 from alpha_pipeline.market.cleaning import CleaningSettings
 from alpha_pipeline.market.panel import Panel
@@ -110,6 +110,7 @@ class Settings(BaseSettings):
             universe, its floor among them.
         simulation: how alphas are simulated.
         thresholds: what the stages hold figures against.
+        language: readings of the language where its sources contradict each other.
     """
 
     model_config = SettingsConfigDict(env_prefix="ALPHA_", env_nested_delimiter="__", extra="forbid")
@@ -131,6 +132,7 @@ class Settings(BaseSettings):
     membership: UniverseSettings = UniverseSettings()
     simulation: SimulationSettings = SimulationSettings()
     thresholds: Annotated[Thresholds, BeforeValidator(_thresholds)] = Thresholds()
+    language: Choices = Choices()
 
     def windows(self, panel: Panel) -> Windows:
         """Search, gate and vault rows of a panel under these settings."""
@@ -139,8 +141,8 @@ class Settings(BaseSettings):
         return Windows.by_dates(panel.dates, self.gate_from, self.vault_from)
 
     def simulation_on(self, panel: Panel) -> SimulationSettings:
-        """The simulation settings with the universe that the panel was made for."""
-        return replace(self.simulation, universe=panel.info.universe)
+        """The simulation settings with the universe that the panel was made for, and the readings of the language."""
+        return replace(self.simulation, universe=panel.info.universe, language=self.language)
 
 
 PREFIX = "ALPHA_"

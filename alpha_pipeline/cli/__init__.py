@@ -81,6 +81,10 @@ def build_parser() -> argparse.ArgumentParser:
         made.add_argument("--fields", help="CSV or JSON catalogue of further fields: id, type, unit, dataset")
         if name == "check":
             made.add_argument("--file", help="text file with one program a line")
+        else:
+            made.add_argument(
+                "--behaviour", action="store_true", help="add a hash that is equal for expressions that rank alike"
+            )
 
     export = command("export", "Write the accepted alphas to a file.")
     export.add_argument("--format", choices=["json", "csv"], default="json")

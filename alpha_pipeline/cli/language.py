@@ -11,6 +11,7 @@ from rich.markdown import Markdown
 from rich.tree import Tree
 
 from alpha_pipeline.cli.display import DONE, REJECTED, emit, output, say, show, show_table
+from alpha_pipeline.engine.behaviour import Probe
 from alpha_pipeline.errors import BadInput
 from alpha_pipeline.evaluator import held_data, panel_catalogue
 from alpha_pipeline.expression import (
@@ -221,7 +222,7 @@ def explain(options: argparse.Namespace) -> int:
     check(parsed, catalogue=catalogue, profile=profile, choices=choices, runs_here=False)
     root = explained(parsed.node, catalogue, choices)
     warning = unit_warning(parsed.node, catalogue, choices)
-    figures = {
+    figures: dict[str, Any] = {
         "canonical": to_text(canonical(parsed.node)),
         "operator_count": operator_count(parsed.node),
         "depth": depth(parsed.node),
@@ -230,6 +231,8 @@ def explain(options: argparse.Namespace) -> int:
         "unit_warning": warning,
         "missing_fields": missing_data(fields_used(parsed.node), held),
     }
+    if options.behaviour:
+        figures["behaviour"] = Probe().behaviour(parsed.node)
     if options.json:
         emit({"expression": options.expression, **figures, "tree": root})
         return DONE

@@ -6,7 +6,11 @@ The platform's own words are used wherever they are known; a place and a suggest
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import lru_cache
 
+import numpy as np
+
+from alpha_pipeline.errors import BadInput
 from alpha_pipeline.expression.choices import DEFAULT_CHOICES, Choices
 from alpha_pipeline.expression.errors import TypeProblem, nearest, shown
 from alpha_pipeline.expression.fields import CATALOGUE, Catalogue, adv_window
@@ -196,9 +200,27 @@ class _Checker:
             for each in operator.attributes:
                 if each.required and each.name.lower() not in given:
                     raise self.problem(path, f'Required attribute "{each.name}" must have a value', operator.signature)
+            free = any(each.type.kind is AttributeKind.TEXT and not each.type.options for each in operator.attributes)
             if operator.one_of and not any(name.lower() in given for name in operator.one_of):
                 either = '" or "'.join(operator.one_of)
                 raise self.problem(path, f'Required attribute "{either}" must have a value', operator.signature)
+            refused = _refused(operator.name, node.attributes) if free and not operator.elsewhere else None
+            if refused is not None:
+                raise self.problem(path, *refused)
+
+
+@lru_cache(maxsize=1_000)
+def _refused(name: str, given: tuple[tuple[str, AttributeValue], ...]) -> tuple[str, str] | None:
+    """What is wrong with texts whose form the operator alone knows, and what to write: a run on one cell tells."""
+    operator, cell = OPERATORS[name], np.full((1, 1), np.nan)
+    events = np.empty((1, 1), dtype=object)
+    events[0, 0] = np.zeros(0)
+    inputs = [1 if slot is Slot.WINDOW else events if slot is Slot.VECTOR else cell for slot in operator.slots]
+    try:
+        operator.run_plain(inputs, given)
+    except BadInput as error:
+        return error.what, error.mend
+    return None
 
 
 def _attribute_problem(attribute: Attribute, value: AttributeValue) -> str | None:

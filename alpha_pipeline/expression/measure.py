@@ -59,4 +59,7 @@ def scale_exponent(node: Node) -> Exponent:
     operator = OPERATORS[node.operator]
     numeric = [node.arguments[i] for i in operator.numeric_of(len(node.arguments))]
     constants = [n.value if isinstance(n, Constant) else None for n in numeric]
-    return operator.scale.infer([scale_exponent(n) for n in numeric], constants)
+    exponents = [scale_exponent(n) for n in numeric]
+    if node.operator == "multiply" and node.attributes and any(exponent != 0 for exponent in exponents):
+        return None  # a 1 in the place of a missing price has no scale
+    return operator.scale.infer(exponents, constants)

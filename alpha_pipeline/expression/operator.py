@@ -182,22 +182,28 @@ class Operator:
         attributes: Sequence[tuple[str, AttributeValue]] = (),
         choices: Choices = DEFAULT_CHOICES,
         strict: bool = False,
+        shape: tuple[int, int] | None = None,
     ) -> Array:
-        """The plain kernel's result on arguments in the order of the slots, float64 [dates, instruments].
+        """The plain kernel's result on arguments in the order of the slots, float64 [dates, instruments]; for vectors,
+        object.
 
         Args:
             attributes: those that are given, by name.
             strict: windows must be full of valid values.
+            shape: of the result, for an operator without any input that shows it (`ts_step`).
         """
         keywords: dict[str, Any] = dict(attributes)
         keywords.update({name: getattr(choices, name) for name in self.choices})
         if self.takes_strict:
             keywords["strict"] = strict
+        if shape is not None and not self.numeric_positions:
+            keywords["shape"] = shape
         positional = list(arguments)
         if self.variadic and self.window_position is not None:
             keywords[self.parameters[self.window_position]] = positional.pop()
         with np.errstate(all="ignore"):
-            return np.asarray(self.plain(*positional, **keywords), dtype=np.float64)
+            kind = object if self.result is ValueType.VECTOR else np.float64
+            return np.asarray(self.plain(*positional, **keywords), dtype=kind)
 
     @cached_property
     def takes_strict(self) -> bool:

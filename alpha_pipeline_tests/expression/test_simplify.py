@@ -18,7 +18,7 @@ PANEL = random_panel(5, days=70, instruments=40)
 X, Y, Z = parse("ts_delta(close, 2)"), parse("rank(volume) - 0.5"), parse("-(open / vwap - 1) * 1e30")
 SECTOR = Field("sector")
 TEMPLATES: dict[str, list[str]] = {
-    "numbers are worked out": ["X * (2 + 3)", "X + 2^3", "max(2, 3) * X", "X > -(-1)"],
+    "numbers are worked out": ["X * (2 + 3)", "X + 2^3", "max(2, 3) * X"],
     "averages of volume in one spelling": ["X / ts_mean(volume, 20)"],
     "1 / x for inverse": ["inverse(X)"],
     "two minuses cancel": ["-(-X)"],

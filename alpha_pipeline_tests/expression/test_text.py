@@ -157,9 +157,9 @@ def test_bombs_are_refused(bomb: str) -> None:
 
 
 def test_missing_data_is_named() -> None:
-    with pytest.raises(TypeProblem, match="holds no field `vwap`"):
+    with pytest.raises(TypeProblem, match="Invalid data field vwap"):
         check(parse("vwap / close"), ["close", "sector"])
-    with pytest.raises(TypeProblem, match="holds no group `industry`"):
+    with pytest.raises(TypeProblem, match="Invalid data field industry"):
         check(parse("group_rank(close / close, industry)"), ["close", "sector"])
     with pytest.raises(TypeProblem, match="adv20"):
         check(parse("adv20 / adv20"), ["close"])

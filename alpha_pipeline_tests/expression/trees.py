@@ -64,6 +64,8 @@ def random_attributes(random: np.random.Generator, operator: Operator) -> tuple[
     given: list[tuple[str, AttributeValue]] = []
     one_of = operator.one_of[int(random.integers(len(operator.one_of)))] if operator.one_of else None
     for each in operator.attributes:
+        if each.name in operator.one_of and each.name != one_of:
+            continue
         if each.required or each.name == one_of or random.random() < 0.3:
             value = _attribute_value(random, each.type)
             if value != each.default:
@@ -126,4 +128,4 @@ def evaluate(node: Node, panel: dict[str, npt.NDArray[Any]]) -> npt.NDArray[np.f
             values.append(panel["market"])
         else:
             values.append(evaluate(argument, panel))
-    return operator.run_plain(values, node.attributes)
+    return operator.run_plain(values, node.attributes, shape=panel["close"].shape)
