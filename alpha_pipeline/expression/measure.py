@@ -60,6 +60,8 @@ def scale_exponent(node: Node) -> Exponent:
     numeric = [node.arguments[i] for i in operator.numeric_of(len(node.arguments))]
     constants = [n.value if isinstance(n, Constant) else None for n in numeric]
     exponents = [scale_exponent(n) for n in numeric]
+    if any(isinstance(n, Call) and n not in numeric and scale_exponent(n) != 0 for n in node.arguments):
+        return None  # a group that depends on the price level
     if node.operator == "multiply" and node.attributes and any(exponent != 0 for exponent in exponents):
         return None  # a 1 in the place of a missing price has no scale
     return operator.scale.infer(exponents, constants)

@@ -194,9 +194,9 @@ class Operator:
         """
         keywords: dict[str, Any] = dict(attributes)
         keywords.update({name: getattr(choices, name) for name in self.choices})
-        if self.takes_strict:
+        if "strict" in self.takes:
             keywords["strict"] = strict
-        if shape is not None and not self.numeric_positions:
+        if shape is not None and "shape" in self.takes:
             keywords["shape"] = shape
         positional = list(arguments)
         if self.variadic and self.window_position is not None:
@@ -206,9 +206,9 @@ class Operator:
             return np.asarray(self.plain(*positional, **keywords), dtype=kind)
 
     @cached_property
-    def takes_strict(self) -> bool:
-        """Whether its plain kernel has a form for windows that must be full."""
-        return "strict" in inspect.signature(self.plain).parameters
+    def takes(self) -> frozenset[str]:
+        """Names of the parameters of its plain kernel, those of the engine (`strict`, `shape`) among them."""
+        return frozenset(inspect.signature(self.plain).parameters)
 
     @property
     def summary(self) -> str:
