@@ -169,10 +169,12 @@ def random_panel(days: int, instruments: int) -> Panel:
 
 
 def operator_calls(window: int) -> dict[str, Call]:
-    """Each operator on plain fields (not on adv{N}, so that nothing else is run)."""
+    """Each operator that generators draw, on plain fields (not on adv{N}, so that nothing else is run)."""
     fields = [Field("close"), Field("volume"), Field("vwap")]
     calls = {}
     for name, operator in OPERATORS.items():
+        if not operator.searched:
+            continue
         arguments: list[Any] = []
         for slot in operator.slots:
             if slot is Slot.WINDOW:

@@ -80,7 +80,7 @@ class Engine:
         self.groups = {name: offsets_of(codes) for name, codes in panel.groups.items()}
         self.vectors = {
             name: Cells(typed_writable(each.values), typed_writable(each.offsets))
-            for name, each in getattr(panel, "vectors", {}).items()
+            for name, each in panel.vectors.items()
         }
         self.cache = SubtreeCache()
         self._buffers = Buffers(panel.shape, memory)

@@ -1,4 +1,7 @@
-"""Compile every kernel once. The result is kept on disk, so that later processes only load it."""
+"""Compile what mining runs, once. The result is kept on disk, so that later processes only load it.
+
+That is the kernels of the operators that generators draw, and the universe mask. Others compile on their first use.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,9 @@ from typing import Any
 import numpy as np
 from numba.core import event
 
-from alpha_pipeline.engine.evaluation import MASK
-from alpha_pipeline.engine.kernels import KERNELS
-from alpha_pipeline.expression import OPERATORS, Slot
+from alpha_pipeline.engine.evaluation import MASK, setting_values
+from alpha_pipeline.engine.kernels import KERNELS, Kernel
+from alpha_pipeline.expression import DEFAULT_CHOICES, OPERATORS, Slot
 
 
 class _Compiling(event.Listener):
@@ -32,7 +35,7 @@ class _Compiling(event.Listener):
 
 
 def warmup(progress: Callable[[str], None] | None = None) -> float:
-    """Run every kernel on a tiny panel, so that it is compiled or loaded; returns the seconds it took.
+    """Run each kernel that generators use on a tiny panel: compiled or loaded. Returns the seconds it took.
 
     Args:
         progress: told of each operator that has to be compiled, before it is.
@@ -44,6 +47,11 @@ def warmup(progress: Callable[[str], None] | None = None) -> float:
     return time.monotonic() - began
 
 
+def searched_kernels() -> dict[str, Kernel]:
+    """The kernels of the operators that generators draw."""
+    return {name: kernel for name, kernel in KERNELS.items() if OPERATORS[name].searched}
+
+
 def _run_all(listener: _Compiling) -> None:
     x = np.arange(48, dtype=np.float32).reshape(8, 6)
     out = np.empty_like(x)
@@ -51,12 +59,21 @@ def _run_all(listener: _Compiling) -> None:
         Slot.MATRIX: [x],
         Slot.NUMERIC: [x],
         Slot.CONDITION: [x],
+        Slot.LABELS: [x],
+        Slot.NUMBER: [1.0],
         Slot.WINDOW: [3, 1],
         Slot.GROUP: [np.array([0, 2, 6], np.int32)],
+        Slot.VECTOR: [x.ravel(), np.arange(49, dtype=np.int64)],
     }
-    for number, (name, kernel) in enumerate(KERNELS.items(), 1):
-        listener.doing = f"{name} ({number} of {len(KERNELS)})"
-        arguments = [value for slot in OPERATORS[name].slots for value in values[slot]]
-        kernel.run(*arguments, out, 0, out.shape[0 if kernel.axis == "rows" else 1])
+    kernels = searched_kernels()
+    for number, (name, kernel) in enumerate(kernels.items(), 1):
+        operator = OPERATORS[name]
+        listener.doing = f"{name} ({number} of {len(kernels)})"
+        arguments = [value for slot in operator.slots for value in values[slot]]
+        arguments += setting_values(operator, (), DEFAULT_CHOICES)
+        if kernel.axis == "vectors":
+            kernel.run(*arguments)
+        else:
+            kernel.run(*arguments, out, 0, out.shape[1 if kernel.axis == "columns" else 0])
     listener.doing = "universe mask"
     MASK.run(x, np.ones(x.shape, np.bool_), out, 0, len(out))

@@ -194,8 +194,8 @@ def _value(random: np.random.Generator, attribute: Attribute) -> AttributeValue:
         return pool[random.integers(len(pool))]
     assert kind.kind is AttributeKind.NUMBER, f"{attribute.name} is a text without samples"
     if kind.whole:
-        lowest = max(kind.lowest, -3)
-        return float(random.integers(lowest, min(kind.highest, lowest + 8) + 1))
+        lowest = int(max(kind.lowest, -3))
+        return float(random.integers(lowest, int(min(kind.highest, lowest + 8)) + 1))
     if np.isfinite(kind.lowest) and np.isfinite(kind.highest):
         return float(np.round(random.uniform(kind.lowest, kind.highest), 3))
     drawn = float(np.round(random.normal(0, 2), 2)) if random.random() < 0.8 else 0.0
@@ -249,7 +249,7 @@ def random_case(
                 random_labels(random, shape) if codes else random_matrix(random, shape, own, infinite)
             )
             arguments.append(Field(f"x{position}"))
-    strict = operator.takes_strict and bool(random.random() < 0.3)
+    strict = "strict" in operator.takes and bool(random.random() < 0.3)
     choices = random_choices(random, operator)
     while True:
         call = Call(name, tuple(arguments), random_attributes(random, operator))

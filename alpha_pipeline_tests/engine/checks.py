@@ -205,7 +205,7 @@ def assert_scale_rule(case: Case, random: np.random.Generator) -> None:
     if not inputs:
         return
     once = case.run().astype(np.float64)
-    constants = 2.0 ** random.integers(-2, 4, case.data.shape[1])
+    constants: npt.NDArray[np.float64] = np.exp2(random.integers(-2, 4, case.data.shape[1]).astype(np.float64))
     for _ in range(4):
         exponents = [float(e) for e in random.integers(-1, 2, inputs)]
         if random.random() < 0.5:
@@ -213,8 +213,8 @@ def assert_scale_rule(case: Case, random: np.random.Generator) -> None:
         result = case.operator.scale.infer(exponents, [None] * inputs)
         if result is None:
             continue
-        again = _scaled(case, [constants**exponent for exponent in exponents]).run()
-        _assert_multiplied(case, once, again, constants**result, f"inputs {exponents}, result {result}")
+        again = _scaled(case, [np.power(constants, exponent) for exponent in exponents]).run()
+        _assert_multiplied(case, once, again, np.power(constants, result), f"inputs {exponents}, result {result}")
 
 
 def _assert_multiplied(

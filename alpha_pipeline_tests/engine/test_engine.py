@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import importlib
+import pkgutil
 import threading
 import time
 from pathlib import Path
@@ -12,22 +14,25 @@ import numba
 import numpy as np
 import pytest
 
-from alpha_pipeline.engine import Engine, EvaluationTimeout, tree, warmup
+from alpha_pipeline.engine import Engine, EvaluationTimeout, kernels, tree, warmup
 from alpha_pipeline.engine.groups import offsets_of
-from alpha_pipeline.engine.kernels import (
-    KERNELS,
-    Kernel,
-    cross_section,
-    elementwise,
-    extremes,
-    group,
-    moments,
-    rank,
-    running,
-    shifts,
-)
+from alpha_pipeline.engine.kernels import KERNELS, Kernel
+from alpha_pipeline.engine.kernels.kernel import Cells
+from alpha_pipeline.engine.plain import cells_of
 from alpha_pipeline.errors import BadInput
-from alpha_pipeline.expression import OPERATORS, Call, Constant, Field, Node, Slot, adv_window, parse
+from alpha_pipeline.expression import (
+    DEFAULT_CHOICES,
+    OPERATORS,
+    Call,
+    Choices,
+    Constant,
+    Field,
+    Node,
+    Slot,
+    ValueType,
+    adv_window,
+    parse,
+)
 from alpha_pipeline.market.panel import Panel
 from alpha_pipeline_tests.engine.checks import same_bits
 from alpha_pipeline_tests.engine.panels import random_panel
@@ -50,6 +55,15 @@ EXPRESSIONS = [
     "rank(ts_mean(rank(volume), 5)) * rank(ts_delta(volume, 3)) + rank(ts_mean(rank(volume), 5))",
     "log(volume) * sign(returns)",
     "close",
+    "scale(close - open, scale=4) + ts_decay_linear(returns, 8, dense=true) * winsorize(volume, std=2)",
+    'group_rank(close, bucket(rank(volume), range="0,1,0.1")) - group_zscore(returns, market)',
+    "group_mean(close, 1, 1) - group_mean(close, volume, group_cartesian_product(sector, densify(sign(returns))))",
+    'group_backfill(if_else(returns > 0, close, nan), bucket(rank(close), range="0,1,0.5"), 5, std=2.5)',
+    "group_backfill(ts_delay(close, 2), industry, 20)",
+    'group_neutralize(rank(close), group_coalesce(bucket(rank(volume), buckets="0.5,0.9", skipBegin=true), sector))',
+    "trade_when(returns > 0.01, rank(volume), returns < -0.02) * hump(rank(close), hump=0.001)",
+    'vec_avg(news) * rank(vec_sum(vec_filter(news, value="nan 0"))) + vec_count(news)',
+    "ts_regression(close, ts_step(1), 20, rettype=2) + ts_rank(vwap, 20, constant=1)",
 ]
 NODES = [parse(text) for text in EXPRESSIONS]
 
@@ -65,7 +79,7 @@ def values(panel: Panel) -> list[np.ndarray[Any, Any]]:
     return [Engine(panel, threads=1).evaluate(node) for node in NODES]
 
 
-def interpreted(node: Node, panel: Panel) -> np.ndarray[Any, Any]:
+def interpreted(node: Node, panel: Panel, choices: Choices = DEFAULT_CHOICES) -> np.ndarray[Any, Any]:
     """The tree by the plain kernels, rounded to float32 after each; operators across instruments see members only."""
     if isinstance(node, Constant):
         return np.full(panel.shape, node.value, np.float32)
@@ -73,23 +87,37 @@ def interpreted(node: Node, panel: Panel) -> np.ndarray[Any, Any]:
         window = adv_window(node.name)
         if window is not None:
             return interpreted(Call("ts_mean", (Field("volume"), Constant(float(window)))), panel)
-        return panel.fields[node.name]
+        if node.name in panel.fields:
+            return panel.fields[node.name]
+        return np.array(np.broadcast_to(panel.groups[node.name], panel.shape), np.float32)
     operator = OPERATORS[node.operator]
     arguments: list[Any] = []
-    for slot, argument in zip(operator.slots, node.arguments, strict=True):
-        if slot is Slot.WINDOW:
+    for slot, argument in zip(operator.slots_of(len(node.arguments)), node.arguments, strict=True):
+        if slot is Slot.WINDOW or slot is Slot.NUMBER:
             assert isinstance(argument, Constant)
-            arguments.append(int(argument.value))
-        elif slot is Slot.GROUP:
-            assert isinstance(argument, Field)
-            arguments.append(panel.groups[argument.name])
+            arguments.append(int(argument.value) if slot is Slot.WINDOW else argument.value)
+        elif slot is Slot.VECTOR:
+            arguments.append(interpreted_cells(argument, panel))
         else:
-            value = interpreted(argument, panel).astype(np.float64)
-            if tree.masks(operator):
+            value = interpreted(argument, panel, choices).astype(np.float64)
+            if tree.masks(operator) and slot is not Slot.GROUP and not isinstance(argument, Constant):
                 value[~panel.universe] = np.nan
             arguments.append(value)
     with np.errstate(all="ignore"):
-        return np.asarray(operator.plain(*arguments)).astype(np.float32)
+        given: tuple[tuple[str, Any], ...] = node.attributes
+        if operator.name == "ts_step":  # it has no input to take a shape from
+            given = (*given, ("shape", panel.shape))
+        return operator.run_plain(arguments, given, choices).astype(np.float32)
+
+
+def interpreted_cells(node: Node, panel: Panel) -> np.ndarray[Any, Any]:
+    """A vector field as plain kernels take it, through `vec_filter` if that stands around it."""
+    if isinstance(node, Field):
+        held = panel.vectors[node.name]
+        return cells_of(Cells(held.values, held.offsets), panel.shape[1])
+    assert isinstance(node, Call)
+    inner = interpreted_cells(node.arguments[0], panel)
+    return np.asarray(OPERATORS[node.operator].plain(inner, **dict(node.attributes)), dtype=object)
 
 
 @pytest.mark.parametrize("text", EXPRESSIONS)
@@ -98,6 +126,16 @@ def test_engine_is_plain_interpreter(text: str) -> None:
     got, expected = Engine(small).evaluate(parse(text)), interpreted(parse(text), small)
     assert np.array_equal(np.isnan(got), np.isnan(expected))
     np.testing.assert_allclose(got, expected, rtol=2e-4, atol=2e-5)
+
+
+def test_choices_reach_the_kernels() -> None:
+    small = random_panel(3, days=30, instruments=20)
+    node = parse("group_mean(close, volume, sector)")
+    harmonic = Choices(group_mean="harmonic")
+    got = {choices: Engine(small, choices=choices).evaluate(node) for choices in (DEFAULT_CHOICES, harmonic)}
+    for choices, value in got.items():
+        np.testing.assert_allclose(value, interpreted(node, small, choices), rtol=1e-5)
+    assert (got[harmonic] <= got[DEFAULT_CHOICES] * 1.00001)[np.isfinite(got[harmonic])].all()
 
 
 def test_threads_do_not_matter(panel: Panel, values: list[np.ndarray[Any, Any]]) -> None:
@@ -180,8 +218,8 @@ def test_strict_windows_need_every_value(panel: Panel) -> None:
 @pytest.mark.parametrize("text", EXPRESSIONS)
 def test_confined_values_are_missing_outside_the_universe(panel: Panel, text: str) -> None:
     engine = Engine(panel, threads=1)
-    for node in tree.calls(tree.resolve(parse(text), panel.fields, panel.groups)):
-        if tree.confined(node):
+    for node in tree.calls(tree.resolve(parse(text), panel.fields, panel.groups, panel.vectors)):
+        if OPERATORS[node.operator].result is not ValueType.VECTOR and tree.confined(node):
             assert np.isnan(engine.evaluate(node)[~panel.universe]).all(), node
 
 
@@ -205,9 +243,19 @@ def test_what_a_panel_lacks_is_named(panel: Panel) -> None:
         engine.evaluate(parse("group_rank(close, subindustry)"))
     with pytest.raises(BadInput, match="cap"):
         engine.map([NODES[0], parse("cap")], lambda index, value: index)
+    with pytest.raises(BadInput, match=r"no vector field 'close'.*news"):
+        engine.evaluate(parse("vec_avg(close)"))
+    with pytest.raises(BadInput, match="without quotes"):
+        engine.evaluate(parse('rank("close")'))
+    with pytest.raises(BadInput, match="2 is no group"):
+        engine.evaluate(parse("group_rank(close, 2)"))
+    with pytest.raises(BadInput, match="vec_filter gives several numbers a cell"):
+        engine.evaluate(parse("vec_filter(news)"))
+    with pytest.raises(BadInput, match="reduce_avg runs in SuperAlphas"):
+        engine.evaluate(parse("rank(reduce_avg(close))"))
     for wrong in ({"threads": 0}, {"memory": -1}, {"windows": "some"}):
         with pytest.raises(BadInput):
-            Engine(panel, **wrong)  # type: ignore[arg-type]
+            Engine(panel, **wrong)
 
 
 def test_deadline(panel: Panel) -> None:
@@ -259,19 +307,29 @@ def test_consuming_may_use_the_engine(panel: Panel, values: list[np.ndarray[Any,
             assert same
 
 
+def compiled_functions() -> dict[str, Any]:
+    """Every function of the kernels that numba compiles."""
+    found = pkgutil.iter_modules(kernels.__path__, f"{kernels.__name__}.")
+    modules = [importlib.import_module(each.name) for each in found]
+    return {f"{m.__name__}.{n}": f for m in modules for n, f in vars(m).items() if hasattr(f, "signatures")}
+
+
 def test_each_kernel_is_compiled_once(panel: Panel, tmp_path: Path) -> None:
-    """Memory-mapped (read-only) and computed inputs run the machine code that warm-up compiled, and no other."""
+    """Memory-mapped (read-only) and computed inputs run one machine code; for what is searched, that of the warm-up."""
     warmup()
-    modules = (cross_section, elementwise, extremes, group, moments, rank, running, shifts)
-    compiled = {n: f for m in modules for n, f in vars(m).items() if hasattr(f, "signatures")}
+    compiled = compiled_functions()
     assert len(compiled) > 15
-    before = {name: list(function.signatures) for name, function in compiled.items()}
     mapped = panel.write(tmp_path / "panel")
     assert not mapped.fields["close"].flags.writeable
     engine = Engine(mapped)
+    before = {name: list(function.signatures) for name, function in compiled.items()}
+    for node in NODES:
+        if all(OPERATORS[call.operator].searched for call in tree.calls(node)):
+            engine.evaluate(node)
+    assert {name: list(function.signatures) for name, function in compiled.items()} == before
     for node in NODES:
         engine.evaluate(node)
-    assert {name: list(function.signatures) for name, function in compiled.items()} == before
+    assert [name for name, function in compiled.items() if len(function.signatures) > 1] == []
 
 
 def test_warmup_says_what_it_compiles_and_only_that(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -283,6 +341,26 @@ def test_warmup_says_what_it_compiles_and_only_that(monkeypatch: pytest.MonkeyPa
     monkeypatch.setitem(KERNELS, "log", Kernel("rows", fresh))
     warmup(said.append)
     assert [message.split(" (")[0] for message in said] == ["compiling kernels for this machine, once: log"]
+
+
+def test_any_group_is_the_run_of_columns_it_names(panel: Panel) -> None:
+    """The panel's own group as codes, in another order of labels, gives what its runs of columns give, to the bit."""
+    engine = Engine(panel)
+    for text in (
+        "group_rank(close, {})",
+        "group_zscore(volume, {})",
+        "group_mean(close, volume, {})",
+        "group_median(close, {})",
+        "group_backfill(ts_delay(returns, 1), {}, 5)",
+    ):
+        runs = engine.evaluate(parse(text.format("industry")))
+        for other in ("densify(industry)", "group_cartesian_product(industry, market)", "group_coalesce(industry, 1)"):
+            assert same_bits(engine.evaluate(parse(text.format(other))), runs) or "densify" in other
+    inside = engine.evaluate(parse("group_rank(close, densify(industry))"))
+    assert same_bits(inside, engine.evaluate(parse("group_rank(close, industry)")))
+    assert same_bits(
+        engine.evaluate(parse("group_rank(close, 1)")), engine.evaluate(parse("group_rank(close, market)"))
+    )
 
 
 def test_offsets_of_groups() -> None:
