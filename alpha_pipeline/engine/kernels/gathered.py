@@ -111,7 +111,7 @@ def _statistic(
         squares, fourths = _moments(values, 4, scratch)
         return fourths / (squares * squares) - 3.0 if squares > 0.0 else np.nan
     if figure == MOMENT:
-        return _moments(values, int(parameter), scratch)[1]
+        return _moments(values, int(parameter), scratch)[1] if parameter != 1.0 else 0.0
     if figure == ENTROPY:
         return _entropy(values, int(parameter), scratch)
     return _weighted(values, days, t, window, parameter, figure)

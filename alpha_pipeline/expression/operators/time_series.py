@@ -1,7 +1,9 @@
 """Operators along time: today's value from the last `window` days, today included, of the same instrument.
 
-Here are days before, sums, extremes, ranks and decays; `time_series_moments` has the other statistics of one input,
-`time_series_pairs` those of several, `time_series_memory` what remembers. See `windows` for what a window is.
+Here are days before, sums, extremes, ranks and decays. `time_series_scores` sets today against its window,
+`time_series_moments` has the other statistics of one input, `time_series_pairs` and `time_series_regressions` those of
+several, `time_series_memory` what looks for a day or remembers one, `time_series_turnover` what also looks at the other
+instruments. See `windows` for what a window is.
 
 The kernels here are the plain ones: a Python loop over days, the oracle for the engine's.
 """

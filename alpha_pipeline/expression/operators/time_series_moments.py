@@ -114,6 +114,8 @@ def ts_moment(x: Matrix, window: Window, *, k: CountFromZero, strict: bool = Fal
     >>> ts_moment([0, 0, 3], 3, k=3)
     2
     """
+    if k == 1:  # 0 by definition, whatever rounding makes of it
+        return rolling(lambda w: np.zeros(w.shape[1]), window, 2, strict, x)
     return rolling(lambda w: np.nanmean(central(w) ** int(k), axis=0), window, 2, strict, x)
 
 

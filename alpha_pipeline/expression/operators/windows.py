@@ -76,8 +76,8 @@ def deviation(held: Array) -> Array:
 
 def central(held: Array) -> Array:
     """Each value less its column's mean; exactly 0 where the column does not vary."""
-    equal = np.nanmax(held, axis=0) == np.nanmin(held, axis=0)
-    return np.where(equal & ~np.isnan(held), 0.0, held - np.nanmean(held, axis=0))
+    above = held - np.nanmin(held, axis=0)  # for the digits
+    return np.asarray(above - np.nanmean(above, axis=0))
 
 
 def ratio(above: Array, below: Array) -> Array:
