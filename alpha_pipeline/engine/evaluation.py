@@ -85,12 +85,10 @@ class Evaluation:
         engine, operator, kernel = self._engine, OPERATORS[call.operator], KERNELS.get(call.operator)
         slots = operator.slots if len(call.arguments) == operator.arity else operator.slots_of(len(call.arguments))
         masked = tree.masks(operator)
-        windows = [int(_number(node)) for slot, node in zip(slots, call.arguments, strict=True) if slot is Slot.WINDOW]
-        grouped = [i for i, slot in enumerate(slots) if slot is Slot.GROUP and not isinstance(call.arguments[i], Field)]
-        if kernel is None or (grouped and (kernel.axis != "rows" or operator.stateful or len(grouped) > 1)):
+        if kernel is None or (Slot.GROUP in slots and not _takes_groups(kernel, operator, slots, call)):
             return self._plain(call, operator, slots)
         arguments: list[Any] = []
-        codes = None
+        codes, window = None, 0
         for slot, argument in zip(slots, call.arguments, strict=True):
             if slot in MATRICES:
                 if isinstance(argument, Constant) and kernel.broadcasts:
@@ -98,7 +96,8 @@ class Evaluation:
                 else:
                     arguments.append(self._input(argument, masked))
             elif slot is Slot.WINDOW:
-                arguments += [windows[0], windows[0] if engine.windows == "strict" else operator.minimum]
+                window = int(_number(argument))
+                arguments += [window, window if engine.windows == "strict" else operator.minimum]
             elif slot is Slot.GROUP:
                 if isinstance(argument, Field):
                     arguments.append(engine.groups[argument.name])
@@ -112,7 +111,7 @@ class Evaluation:
         if operator.attributes or operator.choices:
             arguments += setting_values(operator, call.attributes, engine.choices)
         if codes is not None:
-            kernel = arranged(kernel, codes, max(windows, default=0))
+            kernel = arranged(kernel, codes, window)
         self._look_at_the_clock(operator)
         return engine.apply(kernel, arguments)
 
@@ -153,6 +152,13 @@ class Evaluation:
             raise EvaluationTimeout(f"past its deadline before {operator.name}")
 
 
+def _takes_groups(kernel: Kernel, operator: Operator, slots: tuple[Slot, ...], call: Call) -> bool:
+    """Whether the kernel can be handed the call's groups: a panel's own, or one of any shape if it works by rows."""
+    pairs = zip(slots, call.arguments, strict=True)
+    others = sum(slot is Slot.GROUP and not isinstance(argument, Field) for slot, argument in pairs)
+    return others == 0 or (others == 1 and kernel.axis == "rows" and not operator.stateful)
+
+
 def _number(node: Node) -> float:
     """The value of an argument that is a plain number: the checker lets nothing else through."""
     assert isinstance(node, Constant)
@@ -171,8 +177,11 @@ def setting_values(
     operator: Operator, given: tuple[tuple[str, AttributeValue], ...], choices: Choices
 ) -> list[AttributeValue | None]:
     """What follows the arguments in a call of a fast kernel: all attributes and choices, in order."""
-    values = zip(operator.attributes, operator.attribute_values(given), strict=True)
-    settings = [None if value is None else _typed(each.type, value) for each, value in values]
+    named = dict(given)
+    settings: list[AttributeValue | None] = []
+    for each in operator.attributes:
+        value = named.get(each.name, each.default)
+        settings.append(None if value is None else _typed(each.type, value))
     return [*settings, *(getattr(choices, name) for name in operator.choices)]
 
 

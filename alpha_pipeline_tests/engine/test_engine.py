@@ -344,7 +344,7 @@ def test_warmup_says_what_it_compiles_and_only_that(monkeypatch: pytest.MonkeyPa
 
 
 def test_any_group_is_the_run_of_columns_it_names(panel: Panel) -> None:
-    """The panel's own group as codes, in another order of labels, gives what its runs of columns give, to the bit."""
+    """The panel's own group, as codes of each day, gives what its runs of columns give, to the bit."""
     engine = Engine(panel)
     for text in (
         "group_rank(close, {})",
@@ -354,13 +354,12 @@ def test_any_group_is_the_run_of_columns_it_names(panel: Panel) -> None:
         "group_backfill(ts_delay(returns, 1), {}, 5)",
     ):
         runs = engine.evaluate(parse(text.format("industry")))
-        for other in ("densify(industry)", "group_cartesian_product(industry, market)", "group_coalesce(industry, 1)"):
-            assert same_bits(engine.evaluate(parse(text.format(other))), runs) or "densify" in other
-    inside = engine.evaluate(parse("group_rank(close, densify(industry))"))
-    assert same_bits(inside, engine.evaluate(parse("group_rank(close, industry)")))
-    assert same_bits(
-        engine.evaluate(parse("group_rank(close, 1)")), engine.evaluate(parse("group_rank(close, market)"))
-    )
+        for other in ("group_cartesian_product(industry, market)", "group_coalesce(industry, 1)"):
+            assert same_bits(engine.evaluate(parse(text.format(other))), runs)
+        if "backfill" not in text:  # densify knows the universe's members only, and who has left may fill a gap
+            assert same_bits(engine.evaluate(parse(text.format("densify(industry)"))), runs)
+    everyone = engine.evaluate(parse("group_rank(close, market)"))
+    assert same_bits(engine.evaluate(parse("group_rank(close, 1)")), everyone)
 
 
 def test_offsets_of_groups() -> None:
