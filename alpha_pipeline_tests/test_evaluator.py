@@ -45,7 +45,7 @@ def test_settings_are_part_of_the_identity(small_panel: Panel) -> None:
 
 def test_an_expression_that_does_not_type_check_is_refused_before_anything_runs(small_panel: Panel) -> None:
     evaluator = Evaluator(small_panel)
-    with pytest.raises(TypeProblem, match="found the group"):
+    with pytest.raises(TypeProblem, match="Grouping data used outside"):
         evaluator.evaluate_many([parse("rank(returns)"), parse("rank(sector)")])
     assert evaluator.evaluations == 0
 

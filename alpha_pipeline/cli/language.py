@@ -44,7 +44,7 @@ from alpha_pipeline.expression import (
 )
 from alpha_pipeline.expression.errors import nearest
 from alpha_pipeline.expression.operator import SPELLINGS, folded
-from alpha_pipeline.expression.profiles import LEGACY_NAMES, available
+from alpha_pipeline.expression.profiles import LEGACY_SPELLINGS, available
 from alpha_pipeline.expression.reference import examples, page, statements, unit_text
 from alpha_pipeline.expression.unit_check import infer_unit, unit_warning
 from alpha_pipeline.home import Home
@@ -68,7 +68,7 @@ def operators(options: argparse.Namespace) -> int:
 
 
 def _operator_page(name: str, as_json: bool) -> int:
-    known = SPELLINGS.get(folded(name)) or LEGACY_NAMES.get(folded(name))
+    known = SPELLINGS.get(folded(name)) or LEGACY_SPELLINGS.get(folded(name))
     if known is None:
         close = nearest(name, OPERATORS)
         mend = f"did you mean {close}? " if close else ""

@@ -18,7 +18,7 @@ from alpha_pipeline.expression.nodes import Call, Constant, Field, Node, Path
 from alpha_pipeline.expression.operator import OPERATORS, SPELLINGS, Attribute, Operator, folded
 from alpha_pipeline.expression.parser import Parsed
 from alpha_pipeline.expression.printer import attribute_text, number_text, to_text
-from alpha_pipeline.expression.profiles import LEGACY_NAMES, available
+from alpha_pipeline.expression.profiles import LEGACY_NAMES, LEGACY_SPELLINGS, available
 from alpha_pipeline.expression.types import AttributeKind, AttributeValue, Slot, ValueType
 
 
@@ -104,7 +104,7 @@ class _Checker:
             name = shown(written or node.operator)
             message = f'Attempted to use inaccessible or unknown operator "{name}"'
             raise self.problem(path, message, nearest(node.operator, [*OPERATORS, *LEGACY_NAMES]))
-        spelt = folded(written) not in LEGACY_NAMES or folded(written) == folded(operator.name)
+        spelt = folded(written) not in LEGACY_SPELLINGS or folded(written) == folded(operator.name)
         foreign = not spelt and self.profile in ("user", "consultant")
         if foreign or not available(operator, self.profile):
             message = f'Attempted to use inaccessible or unknown operator "{shown(written or node.operator)}"'

@@ -21,7 +21,7 @@ from alpha_pipeline.expression.folding import folded_constant
 from alpha_pipeline.expression.lexer import Token, tokens
 from alpha_pipeline.expression.nodes import Call, Constant, Field, Node, Path
 from alpha_pipeline.expression.operator import INFIX, OPERATORS, SPELLINGS, Operator, folded
-from alpha_pipeline.expression.profiles import LEGACY_NAMES
+from alpha_pipeline.expression.profiles import LEGACY_SPELLINGS
 from alpha_pipeline.expression.types import AttributeKind, AttributeValue
 
 DEEPEST_NESTING = 100
@@ -250,7 +250,7 @@ class _Parser:
 
     def function(self, token: Token, nesting: int) -> Syntax:
         name = folded(token.text)
-        name = SPELLINGS.get(name) or LEGACY_NAMES.get(name) or token.text.lower()
+        name = SPELLINGS.get(name) or LEGACY_SPELLINGS.get(name) or token.text.lower()
         self.advance()
         inputs: list[Syntax] = []
         attributes: dict[str, AttributeValue] = {}

@@ -7,7 +7,7 @@ that is registered. An operator's declaration says which accounts have it; what 
 from __future__ import annotations
 
 from alpha_pipeline.errors import BadInput
-from alpha_pipeline.expression.operator import OPERATORS, Operator
+from alpha_pipeline.expression.operator import OPERATORS, Operator, folded
 
 ACCOUNTS = ("user", "consultant")
 """Accounts that alphas are exported for: an ordinary one (the default) and a consultant's."""
@@ -41,6 +41,9 @@ LEGACY_NAMES: dict[str, str] = {
 }
 """The paper's functions, beside its infix operators; `min(x, d)` and `max(x, d)` with a whole number d mean `ts_min`
 and `ts_max`. Every name but these two means the same under any profile."""
+
+LEGACY_SPELLINGS: dict[str, str] = {folded(name): meant for name, meant in LEGACY_NAMES.items()}
+"""The same as a text may spell them: in lower case and without underscores."""
 
 _LEGACY_INFIX = (
     *("add", "subtract", "multiply", "divide", "power", "reverse"),

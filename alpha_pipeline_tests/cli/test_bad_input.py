@@ -187,18 +187,18 @@ def test_groups_that_the_panel_lacks(
 
 
 EXPRESSIONS: list[tuple[str, str]] = [
-    ("rank(close", "expected `)` or `,` in the arguments of rank, the text ends at column 11"),
+    ("rank(close", "Unexpected end of input: expected `)` or `,` in the arguments of rank at column 11"),
     ("close close", "unexpected `close`: expected an operator or the end at column 7"),
-    ("", "the expression is empty at column 1"),
-    ("rank(clsoe)", "unknown field `clsoe` at column 6; did you mean `close`?"),
-    ("rnk(close)", "unknown operator `rnk` at column 1; did you mean `rank`?"),
-    ("rank(close, 5, 7)", "rank(x) takes 1 argument, found 3 at column 1"),
-    ("ts_mean(close, -5)", "the window of ts_mean must be a whole number of days from 1 to"),
-    ("close; import os", "at column 6"),
+    ("", "Expression cannot be empty at column 1"),
+    ("rank(clsoe)", 'Attempted to use unknown variable "clsoe" at column 6; did you mean `close`?'),
+    ("rnk(close)", 'Attempted to use inaccessible or unknown operator "rnk" at column 1; did you mean `rank`?'),
+    ("rank(close, 5, 7)", "Invalid number of inputs : 3, should be exactly 1 input(s). at column 1"),
+    ("ts_mean(close, -5)", "the lookback of ts_mean must be a whole number of days from 1 to"),
+    ("close; import os", "at column 8"),
     ("rank(" * 150 + "close" + ")" * 150, "nested deeper than 100 levels"),
     ("+".join(["close"] * 400), "nested deeper than 100 levels"),
     ("+".join(["close"] * 4000), "the expression has 23999 characters, the limit is 10000"),
-    ("x" * 5_000, "unknown field"),
+    ("x" * 5_000, "unknown variable"),
 ]
 
 

@@ -36,7 +36,7 @@ def group_rank(x: Matrix, group: Group) -> Array:
     NaN: a missing value stays missing and counts for nobody; no group gives NaN. Alone in the group it is 0.5.
     Ties: share the average rank. ±inf are ranked as extremes.
 
-    >>> group_rank([4, 3, 6, 10], ["a", "a", "b", "b"])
+    >>> group_rank([4, 3, 6, 10], [1, 1, 2, 2])
     [1, 0, 0, 1]
     """
     return by_group(ranked, group, x)
@@ -49,7 +49,7 @@ def group_scale(x: Matrix, group: Group) -> Array:
     Formula: (x − min) / (max − min)
     NaN: a missing or infinite value gives NaN and counts for nobody; NaN where all of a group are equal.
 
-    >>> group_scale([10, 20, 30], ["a", "a", "a"])
+    >>> group_scale([10, 20, 30], [1, 1, 1])
     [0, 0.5, 1]
     """
 
@@ -70,7 +70,7 @@ def group_neutralize(x: Matrix, group: Group) -> Array:
     Formula: x − mean
     NaN: a missing or infinite value gives NaN and counts for nobody.
 
-    >>> group_neutralize([3, 2, 6, 5, 8], ["a", "a", "a", "a", "a"])
+    >>> group_neutralize([3, 2, 6, 5, 8], [1, 1, 1, 1, 1])
     [-1.8, -2.8, 1.2, 0.2, 3.2]
     """
 
@@ -89,7 +89,7 @@ def group_zscore(x: Matrix, group: Group) -> Array:
     Formula: (x − mean) / deviation
     NaN: a missing or infinite value gives NaN and counts for nobody; NaN where all of a group are equal.
 
-    >>> group_zscore([10, 20, 30], ["a", "a", "a"])
+    >>> group_zscore([10, 20, 30], [1, 1, 1])
     [-1.22, 0, 1.22]
     """
 
@@ -114,9 +114,9 @@ def group_normalize(
     Formula: scale · x / Σ|x|
     NaN: a missing or infinite value gives NaN and counts for nobody; NaN where all of a group are 0.
 
-    >>> group_normalize([1, -3, 2, 2], ["a", "a", "b", "b"], scale=2)
+    >>> group_normalize([1, -3, 2, 2], [1, 1, 2, 2], scale=2)
     [0.5, -1.5, 1, 1]
-    >>> group_normalize([0.001, -0.003, 2, 2], ["a", "a", "b", "b"], constantCheck=true)
+    >>> group_normalize([0.001, -0.003, 2, 2], [1, 1, 2, 2], constantCheck=true)
     [0.001, -0.003, 0.5, 0.5]
     """
 
@@ -146,7 +146,7 @@ def group_vector_proj(x: Matrix, y: Matrix, group: Group) -> Array:
     Formula: y · Σxy / Σy²
     NaN: where x or y is missing or infinite, which then counts for nobody; NaN where y is 0 in the whole group.
 
-    >>> group_vector_proj([1, 2, 3, 7], [3, 4, 5, 1], ["a", "a", "a", "b"])
+    >>> group_vector_proj([1, 2, 3, 7], [3, 4, 5, 1], [1, 1, 1, 2])
     [1.56, 2.08, 2.6, 7]
     """
     return by_group(lambda a, b: _projected(a, b)[1], group, x, y)
@@ -159,7 +159,7 @@ def group_vector_neut(x: Matrix, y: Matrix, group: Group) -> Array:
     Formula: x − y · Σxy / Σy²
     NaN: where x or y is missing or infinite, which then counts for nobody; NaN where y is 0 in the whole group.
 
-    >>> group_vector_neut([1, 2, 3, 7], [3, 4, 5, 1], ["a", "a", "a", "b"])
+    >>> group_vector_neut([1, 2, 3, 7], [3, 4, 5, 1], [1, 1, 1, 2])
     [-0.56, -0.08, 0.4, 0]
     """
 

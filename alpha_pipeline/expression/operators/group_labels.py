@@ -34,7 +34,7 @@ def group_cartesian_product(g1: Group, g2: Group) -> Array:
     Formula: a label for each pair (g1, g2) that occurs on the day
     NaN: in no group where either has none.
 
-    >>> group_cartesian_product(["a", "a", "b", "b"], ["x", "y", "x", "x"])
+    >>> group_cartesian_product([1, 1, 2, 2], [1, 2, 1, 1])
     [0, 1, 2, 2]
     """
     return _numbered(np.stack([g1, g2], axis=-1))
@@ -57,7 +57,7 @@ def group_coalesce(g1: Group, *more: Group) -> Array:
     Formula: a label for each pair (source, its label) that occurs on the day
     NaN: in no group where all have none.
 
-    >>> group_coalesce(["a", nan, "b", nan], ["x", "x", "y", "y"])
+    >>> group_coalesce([1, nan, 2, nan], [1, 1, 2, 2])
     [0, 2, 1, 3]
     """
     sources = np.stack([g1, *more])

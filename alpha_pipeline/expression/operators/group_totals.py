@@ -36,9 +36,9 @@ def group_mean(x: Matrix, weight: Numeric, group: Group, *, group_mean: Choice =
     Formula: Σ weight·x / Σ weight
     NaN: where x or weight is missing or infinite, which then counts for nobody.
 
-    >>> group_mean([10, 15, 20, 7], 1, ["a", "a", "a", "b"])
+    >>> group_mean([10, 15, 20, 7], 1, [1, 1, 1, 2])
     [15, 15, 15, 7]
-    >>> group_mean([10, 20, nan], [3, 1, 1], ["a", "a", "a"])
+    >>> group_mean([10, 20, nan], [3, 1, 1], [1, 1, 1])
     [12.5, 12.5, nan]
     """
 
@@ -56,7 +56,7 @@ def group_extra(x: Matrix, weight: Numeric, group: Group) -> Array:
     Formula: x, or where it is missing Σ weight·x / Σ weight
     NaN: a missing value stays so where its group has no value with a weight; no group gives NaN.
 
-    >>> group_extra([1, nan, 4, nan], [3, 1, 1, 1], ["a", "a", "a", "b"])
+    >>> group_extra([1, nan, 4, nan], [3, 1, 1, 1], [1, 1, 1, 2])
     [1, 1.75, 4, nan]
     """
 
@@ -83,7 +83,7 @@ def group_count(x: Matrix, group: Group) -> Array:
     Formula: number of values that are not NaN
     NaN: a missing value gives NaN.
 
-    >>> group_count([4, 5, nan, 2], ["a", "a", "a", "b"])
+    >>> group_count([4, 5, nan, 2], [1, 1, 1, 2])
     [2, 2, nan, 1]
     """
     return _one_value(len, x, group, finite=False)
@@ -96,7 +96,7 @@ def group_sum(x: Matrix, group: Group) -> Array:
     Formula: Σx
     NaN: a missing or infinite value gives NaN and is left out.
 
-    >>> group_sum([4, 5, nan, 2], ["a", "a", "a", "b"])
+    >>> group_sum([4, 5, nan, 2], [1, 1, 1, 2])
     [9, 9, nan, 2]
     """
     return _one_value(np.sum, x, group, finite=True)
@@ -109,7 +109,7 @@ def group_std_dev(x: Matrix, group: Group) -> Array:
     Formula: √(Σ(x − mean)² / n)
     NaN: a missing or infinite value gives NaN and is left out.
 
-    >>> group_std_dev([1, 3, nan, 2], ["a", "a", "a", "b"])
+    >>> group_std_dev([1, 3, nan, 2], [1, 1, 1, 2])
     [1, 1, nan, 0]
     """
     return _one_value(lambda held: 0.0 if held.min() == held.max() else float(held.std()), x, group, finite=True)
@@ -122,7 +122,7 @@ def group_max(x: Matrix, group: Group) -> Array:
     Formula: max x
     NaN: a missing value gives NaN and is left out.
 
-    >>> group_max([4, 5, nan, 2], ["a", "a", "a", "b"])
+    >>> group_max([4, 5, nan, 2], [1, 1, 1, 2])
     [5, 5, nan, 2]
     """
     return _one_value(np.max, x, group, finite=False)
@@ -135,7 +135,7 @@ def group_min(x: Matrix, group: Group) -> Array:
     Formula: min x
     NaN: a missing value gives NaN and is left out.
 
-    >>> group_min([4, 5, nan, 2], ["a", "a", "a", "b"])
+    >>> group_min([4, 5, nan, 2], [1, 1, 1, 2])
     [4, 4, nan, 2]
     """
     return _one_value(np.min, x, group, finite=False)
@@ -148,7 +148,7 @@ def group_median(x: Matrix, group: Group) -> Array:
     Formula: group_percentage at 0.5
     NaN: a missing or infinite value gives NaN and is left out.
 
-    >>> group_median([4, 5, 9, 2, 3], ["a", "a", "a", "b", "b"])
+    >>> group_median([4, 5, 9, 2, 3], [1, 1, 1, 2, 2])
     [5, 5, 5, 2.5, 2.5]
     """
     return _one_value(np.median, x, group, finite=True)
@@ -161,7 +161,7 @@ def group_percentage(x: Matrix, group: Group, *, percentage: Share = 0.5) -> Arr
     Formula: the value at place percentage · (n − 1) of the sorted values, on the line between its neighbours
     NaN: a missing or infinite value gives NaN and is left out.
 
-    >>> group_percentage([0, 10, 20, 30, 40], ["a", "a", "a", "a", "a"], percentage=0.25)
+    >>> group_percentage([0, 10, 20, 30, 40], [1, 1, 1, 1, 1], percentage=0.25)
     [10, 10, 10, 10, 10]
     """
     return _one_value(lambda held: float(np.quantile(held, percentage)), x, group, finite=True)
@@ -177,7 +177,7 @@ def group_backfill(x: Matrix, group: Group, window: Window, *, std: NotNegative 
     Formula: mean of the values clamped to mean ± std · deviation, over the group and the window
     NaN: a missing value stays so where its group has no value in the window; no group gives NaN.
 
-    >>> group_backfill([[5, 9, nan], [5, 2, 2], [2, nan, -4], [4, 7, nan]], ["a", "a", "a"], 4)
+    >>> group_backfill([[5, 9, nan], [5, 2, 2], [2, nan, -4], [4, 7, nan]], [1, 1, 1], 4)
     [4, 7, 3.56]
     """
     codes = np.broadcast_to(group, x.shape)
