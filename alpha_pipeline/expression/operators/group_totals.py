@@ -177,7 +177,7 @@ def group_backfill(x: Matrix, group: Group, window: Window, *, std: NotNegative 
     Formula: mean of the values clamped to mean ± std · deviation, over the group and the window
     NaN: a missing value stays so where its group has no value in the window; no group gives NaN.
 
-    >>> group_backfill([[5, 9, nan], [5, 2, 2], [2, nan, -4], [4, 7, nan]], [1, 1, 1], 4)
+    >>> group_backfill([[5, 9, nan], [5, 2, 2], [2, nan, -4], [4, 7, nan]], 1, 4)
     [4, 7, 3.56]
     """
     codes = np.broadcast_to(group, x.shape)
