@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import time
-from pathlib import Path
 from typing import Any
 
 from alpha_pipeline.backtest import Metrics
 from alpha_pipeline.cli.display import DONE, REJECTED, emit, figure, show, show_table, warn
+from alpha_pipeline.cli.language import read_programs
 from alpha_pipeline.errors import BadInput
 from alpha_pipeline.expression import parse_text
 from alpha_pipeline.ledger import METRICS
@@ -70,7 +70,7 @@ def validate(options: argparse.Namespace) -> int:
     """Put one expression, or a file of them, through all eight stages."""
     if (options.expression is None) == (options.file is None):
         raise BadInput("there must be one expression or --file, and not both", "validate", "give one of them")
-    texts = [options.expression] if options.file is None else read_expressions(options.file)
+    texts = [options.expression] if options.file is None else [text for _, text in read_programs(options.file)]
     workbench = Workbench(load_settings(home=options.home))
     panel = workbench.home.panel(options.panel)
     bench = workbench.bench(panel)
@@ -90,19 +90,6 @@ def validate(options: argparse.Namespace) -> int:
         if options.file is not None:
             show(f"{panel.info.label} {len(results) - rejected} accepted, {rejected} rejected".strip())
     return REJECTED if rejected else DONE
-
-
-def read_expressions(file: str) -> list[str]:
-    """The expressions of a text file, one a line; blank lines and lines that begin with # are skipped."""
-    try:
-        lines = Path(file).expanduser().read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or "it is not UTF-8"
-        raise BadInput(f"cannot be read as text ({why})", file, "name a UTF-8 text file") from error
-    texts = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
-    if not texts:
-        raise BadInput("it holds no expression", file, "write one expression a line")
-    return texts
 
 
 def judged(text: str, bench: Bench) -> dict[str, Any]:
