@@ -47,6 +47,8 @@ def _sums(values: Values, power: int) -> tuple[float, float]:
 def _moments(values: Values, power: int, scratch: Values) -> tuple[float, float]:
     """The second central moment and that of order `power`; exactly 0 for equal values. Only the sums are reordered."""
     count = len(values)
+    if power == 1:
+        return 0.0, 0.0  # by definition, whatever rounding makes of it
     centred = scratch[:count]
     for i in range(count):
         centred[i] = values[i] - values[count - 1]
@@ -104,14 +106,14 @@ def _statistic(
         for i in range(len(values)):
             product *= values[i]
         return product
-    if figure == SKEWNESS:
-        squares, cubes = _moments(values, 3, scratch)
-        return cubes / squares**1.5 if squares > 0.0 else np.nan
-    if figure == KURTOSIS:
-        squares, fourths = _moments(values, 4, scratch)
-        return fourths / (squares * squares) - 3.0 if squares > 0.0 else np.nan
-    if figure == MOMENT:
-        return _moments(values, int(parameter), scratch)[1] if parameter != 1.0 else 0.0
+    if figure in (SKEWNESS, KURTOSIS, MOMENT):
+        power = 3 if figure == SKEWNESS else 4 if figure == KURTOSIS else int(parameter)
+        squares, others = _moments(values, power, scratch)
+        if figure == MOMENT:
+            return others
+        if squares <= 0.0:
+            return np.nan
+        return others / squares**1.5 if figure == SKEWNESS else others / (squares * squares) - 3.0
     if figure == ENTROPY:
         return _entropy(values, int(parameter), scratch)
     return _weighted(values, days, t, window, parameter, figure)

@@ -1,8 +1,8 @@
 """Running figures of two inputs along time: ts_corr, ts_covariance, ts_regression.
 
 The sums slide as in `moments`, over the days on which both inputs are valid. A regression's figures follow from the
-same sums. Only the errors about a line that fits nearly exactly would be differences of large numbers: they are added
-up one by one, and the sums made afresh.
+same sums. Only what is small, such as the errors about a line that fits nearly exactly, would be a difference of large
+numbers: the sums are made afresh for it, and the errors added up one by one.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from alpha_pipeline.jit import njit
 COUNT, SHARE, X, XX, PIVOT_X, PEAK_X, SPREAD_X, Y, YY, PIVOT_Y, PEAK_Y, SPREAD_Y, XY = range(13)
 
 CORRELATION, COVARIANCE = -1, -2  # figures; 0 to 9 are those of ts_regression
-TIGHT = 2.0**-10  # errors below this share of the spread are added up one by one
+TIGHT = 2.0**-10  # what is smaller, beside what it is a difference of, is not taken from sums that have slid
 
 
 @njit
@@ -49,30 +49,37 @@ def _pair_afresh(x: Matrix, y: Matrix, t: int, window: int, column: int, state: 
 def _of_line(x: Matrix, y: Matrix, t: int, window: int, column: int, state: State, j: int, figure: int) -> float:
     """A figure of the least-squares line y = α + β·x of a window in which x varies; see ts_regression's rettype."""
     count, share = state[COUNT, j], state[SHARE, j]
+    today_x, today_y = np.float64(x[t, column]), np.float64(y[t, column])
     common = state[XY, j] - state[X, j] * state[Y, j] * share
     tight = state[SPREAD_Y, j] - common * common / state[SPREAD_X, j] < TIGHT * state[SPREAD_Y, j]
-    if tight:
-        _pair_afresh(x, y, t, window, column, state, j)
-        common = state[XY, j] - state[X, j] * state[Y, j] * share
-    spread_x, spread_y = state[SPREAD_X, j], max(state[SPREAD_Y, j], 0.0)
-    pivot_x, pivot_y = state[PIVOT_X, j], state[PIVOT_Y, j]
-    slope = common / spread_x
-    from_x, from_y = state[X, j] * share, state[Y, j] * share  # the means, from the pivots
+    afresh = tight
+    while True:
+        if afresh:
+            _pair_afresh(x, y, t, window, column, state, j)
+            common = state[XY, j] - state[X, j] * state[Y, j] * share
+        spread_x, spread_y = state[SPREAD_X, j], max(state[SPREAD_Y, j], 0.0)
+        pivot_x, pivot_y = state[PIVOT_X, j], state[PIVOT_Y, j]
+        from_x, from_y = state[X, j] * share, state[Y, j] * share  # the means, from the pivots
+        slope = common / spread_x
+        one = other = 0.0  # what is added up, from the mean or the pivot
+        if figure == 0:
+            one, other = today_y - pivot_y - from_y, -slope * (today_x - pivot_x - from_x)
+        elif figure == 1:
+            one, other = from_y - slope * from_x, pivot_y - slope * pivot_x
+        elif figure == 2:
+            one = slope
+        elif figure == 3:
+            one, other = (from_y - slope * from_x) + pivot_y, slope * (today_x - pivot_x)
+        size = np.sqrt(spread_y / spread_x) if figure == 2 else np.sqrt(spread_y * share)
+        size += abs(pivot_y) if figure in (1, 3) else 0.0
+        if figure > 3 or afresh or not abs(one + other) < TIGHT * size:
+            break
+        afresh = True
+    if figure < 4:
+        if (figure == 0 and not abs(today_y) < np.inf) or (figure in (0, 3) and not abs(today_x) < np.inf):
+            return np.nan
+        return float(one + other) if figure != 0 or count > 2.0 else 0.0  # a line goes through two points exactly
     mean_x = pivot_x + from_x
-    today_x, today_y = np.float64(x[t, column]), np.float64(y[t, column])
-    result = np.nan
-    if figure == 0:
-        if abs(today_x) < np.inf and abs(today_y) < np.inf:  # a line goes through two points exactly
-            result = (today_y - pivot_y - from_y) - slope * (today_x - pivot_x - from_x) if count > 2.0 else 0.0
-        return float(result)
-    if figure == 1:
-        return float((from_y - slope * from_x) + (pivot_y - slope * pivot_x))
-    if figure == 2:
-        return float(slope)
-    if figure == 3:
-        if abs(today_x) < np.inf:
-            result = ((from_y - slope * from_x) + pivot_y) + slope * (today_x - pivot_x)
-        return float(result)
     if figure == 5:
         return float(spread_y)
     errors = spread_y - slope * common
