@@ -70,6 +70,24 @@ days.
 """
 
 
+def language_section(language: dict[str, Any]) -> str:
+    rows = [
+        [
+            f"{r['count']:,} {r['name']}, {r['characters']:.0f} characters on average",
+            *(f"{r[part]:,.0f}" for part in ("parse", "parse_check", "units", "canonical")),
+        ]
+        for r in language["rows"]
+    ]
+    return f"""## The language
+
+Texts a second on one core, best of several rounds (the canonical form in one round, since trees are remembered). Bar:
+{language["bar"]:,} parsed and checked. The slowest of {language["fuzzed"]:,} mutated texts took
+{language["slowest_ms_per_kb"]:.1f} ms per kB to read, check and rewrite.
+
+{table(["texts", "parse", "parse and check", "parse and units", "parse, canonical, print"], rows)}
+"""
+
+
 def mining_section(mining: dict[str, Any]) -> str:
     rows = [
         [
@@ -114,13 +132,15 @@ def options_of(run: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    engine, mining = measure("benchmarks.engine"), measure("benchmarks.mining")
+    language, engine = measure("benchmarks.language"), measure("benchmarks.engine")
+    mining = measure("benchmarks.mining")
     PAGE.write_text(
         f"""# Performance
 
 Written by `make bench` on {datetime.now(UTC):%Y-%m-%d}; every figure is from that one run.
 Machine: {engine["machine"]}.
 
+{language_section(language)}
 {engine_section(engine)}
 {mining_section(mining)}"""
     )
