@@ -1,8 +1,8 @@
 """Inside groups, row by row. A group is a run of columns: group g holds columns offsets[g] to offsets[g + 1].
 
 Ranks inside a group are those of its columns, many rows sorted at a time; counting smaller values instead was slower
-from 40 instruments on. What is one value for a group, and the z-score, is one routine with a kind, compiled once; group
-medians are NumPy's sorting.
+from 40 instruments on. What is one value for a group is one routine with a kind, compiled once; group medians are NumPy's
+sorting.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ INFINITY = np.float32(np.inf)
 ONE_ROW = np.ones((1, 1), np.float32)
 STRIP = 50_000  # cells
 
-COUNT, LARGEST, SMALLEST, SUM, MEAN, HARMONIC, DEVIATION, ZSCORE = range(8)
+COUNT, LARGEST, SMALLEST, SUM, MEAN, HARMONIC, DEVIATION = range(7)
 
 
 def _rank(x: Matrix, offsets: Offsets, out: Matrix, lo: int, hi: int) -> None:
@@ -73,8 +73,35 @@ def _neutralize(x: Matrix, offsets: Offsets, out: Matrix, lo: int, hi: int) -> N
 
 
 @njit
+def _zscore(x: Matrix, offsets: Offsets, out: Matrix, lo: int, hi: int) -> None:
+    sums = np.empty((2, LANES))
+    for t in range(lo, hi):
+        for g in range(len(offsets) - 1):
+            row, result = x[t, offsets[g] : offsets[g + 1]], out[t, offsets[g] : offsets[g + 1]]
+            sums[:] = 0.0
+            for start in range(0, len(row), LANES):
+                part = row[start : start + LANES]
+                for k in range(len(part)):
+                    known = abs(part[k]) < INFINITY
+                    sums[0, k] += np.float64(part[k]) if known else 0.0
+                    sums[1, k] += 1.0 if known else 0.0
+            count = sums[1].sum()
+            mean = sums[0].sum() / count
+            sums[0] = 0.0
+            for start in range(0, len(row), LANES):
+                part = row[start : start + LANES]
+                for k in range(len(part)):
+                    above = np.float64(part[k]) - mean
+                    sums[0, k] += above * above if abs(part[k]) < INFINITY else 0.0
+            squares = sums[0].sum()  # exactly 0 where all are equal, as in `cross_section`
+            share = 1.0 / np.sqrt(squares / count) if squares > 0.0 else np.nan
+            for j in range(len(row)):
+                result[j] = np.float32((np.float64(row[j]) - mean) * share) if abs(row[j]) < INFINITY else NAN
+
+
+@njit
 def _valued(x: Matrix, weight: Matrix, offsets: Offsets, kind: int, out: Matrix, lo: int, hi: int) -> None:
-    """A number of each group, for its valid members; or each member's z-score. `weight` counts for the means only."""
+    """A number of each group, for its valid members. `weight` counts for the means only."""
     weighted = kind in (MEAN, HARMONIC)
     step = int(len(weight) > 1)
     for t in range(lo, hi):
@@ -97,15 +124,10 @@ def _valued(x: Matrix, weight: Matrix, offsets: Offsets, kind: int, out: Matrix,
                     total += share / np.float64(value) if kind == HARMONIC else share * np.float64(value)
             mean = total / count
             squares = 0.0
-            if kind >= DEVIATION:
+            if kind == DEVIATION:
                 for j in range(len(row)):
                     above = np.float64(row[j]) - mean
                     squares += above * above if result[j] == result[j] else 0.0
-            if kind == ZSCORE:
-                share = 1.0 / np.sqrt(squares / count) if squares > 0.0 else np.nan
-                for j in range(len(row)):
-                    result[j] = np.float32((np.float64(row[j]) - mean) * share) + result[j]
-                continue
             found = total
             if kind == COUNT:
                 found = count
@@ -160,7 +182,7 @@ KERNELS: dict[str, Kernel] = {
     "group_rank": Kernel("rows", _rank),
     "group_scale": Kernel("rows", _scale),
     "group_neutralize": Kernel("rows", _neutralize),
-    "group_zscore": _kind(ZSCORE),
+    "group_zscore": Kernel("rows", _zscore),
     "group_count": _kind(COUNT),
     "group_max": _kind(LARGEST),
     "group_min": _kind(SMALLEST),
