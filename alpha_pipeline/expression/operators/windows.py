@@ -7,7 +7,6 @@ minimum the result is NaN; in strict mode the minimum is the whole window. Sprea
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 
 import numpy as np
@@ -27,8 +26,8 @@ def rolling(
         valid = np.logical_and.reduce([np.isfinite(x) if finite else ~np.isnan(x) for x in held])
         for x in held:
             x[~valid] = np.nan
-        with warnings.catch_warnings(), np.errstate(all="ignore"):
-            warnings.simplefilter("ignore", RuntimeWarning)  # all-NaN windows are expected here
+            x[:, ~valid.any(axis=0)] = 0.0  # NumPy warns of means of nothing; what is made of these is not used
+        with np.errstate(all="ignore"):
             out[day] = np.where(valid.sum(axis=0) >= needed, function(*held), np.nan)
     return out
 
