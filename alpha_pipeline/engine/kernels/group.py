@@ -1,7 +1,7 @@
 """Inside groups, row by row. A group is a run of columns: group g holds columns offsets[g] to offsets[g + 1].
 
 Ranks inside a group are those of its columns, many rows sorted at a time; counting smaller values instead was slower
-from 40 instruments on. What is one value for a group is one routine with a kind, compiled once; group medians are NumPy's
+from 40 instruments on. What is one value for a group is one routine with a kind, compiled once; medians are NumPy's
 sorting.
 """
 
