@@ -1,4 +1,4 @@
-"""How fast the language is read: parse and check of typical expressions on one core, and the slowest of mutated texts."""
+"""How fast the language is read: typical expressions parsed and checked on one core, and the slowest mutated text."""
 
 from __future__ import annotations
 
