@@ -88,7 +88,7 @@ def confined(node: Node) -> bool:
     if isinstance(node, Constant):
         return False
     operator = OPERATORS[node.operator]
-    if not operator.keeps_missing:
+    if not operator.passes_missing(node.attributes):
         return False
     inputs = [node.arguments[i] for i in operator.numeric_of(len(node.arguments))]
     if masks(operator):

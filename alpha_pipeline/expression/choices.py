@@ -107,5 +107,9 @@ SETTLED: tuple[tuple[str, str], ...] = (
     ("`rank(rate=…)`", "trades precision for speed on the platform; ranks here are always exact."),
     ("Branches of `if_else`", "must agree in unit, but a plain number may stand in either."),
     ("`ts_regression`", "asks no unit of its second input."),
+    (
+        "Correlations, higher moments and ratios over time",
+        "are pure numbers, though no list of the platform's says so.",
+    ),
 )
 """What no source decides and no setting changes: (subject, rule)."""

@@ -42,6 +42,7 @@ def lookback(node: Node, catalogue: Catalogue = CATALOGUE) -> int:
         return 0
     operator = OPERATORS[node.operator]
     own = max(operator.history, 0) if operator.window_position is None else 0
+    own += next((int(value) for name, value in node.attributes if name == "lag"), 0)  # days that an input is late
     position = operator.window_position
     if position is not None:
         window = node.arguments[position]

@@ -89,6 +89,7 @@ class Operator:
             that holds today.
         minimum: valid values a window needs for a result, where the operator has a window.
         keeps_missing: a NaN in any numeric input today gives NaN today.
+        filled_by: a flag among the attributes under which that does not hold, since missing values are filled.
         profiles: the BRAIN accounts that may use it.
         searched: whether the generators draw it.
         one_of: attributes of which at least one must be given.
@@ -115,6 +116,7 @@ class Operator:
     history: int
     minimum: int
     keeps_missing: bool
+    filled_by: str
     profiles: frozenset[str]
     searched: bool
     one_of: tuple[str, ...]
@@ -152,6 +154,10 @@ class Operator:
     def attribute(self, name: str) -> Attribute | None:
         """The attribute of that name, in any case."""
         return next((each for each in self.attributes if each.name.lower() == name.lower()), None)
+
+    def passes_missing(self, given: Sequence[tuple[str, AttributeValue]]) -> bool:
+        """`keeps_missing` under attributes that are given."""
+        return self.keeps_missing and (self.filled_by, True) not in given
 
     def attribute_values(self, given: Sequence[tuple[str, AttributeValue]]) -> tuple[AttributeValue | None, ...]:
         """The values of all attributes in order, those not given by their default."""
@@ -260,6 +266,7 @@ def operator(
     history: int = -1,
     minimum: int = 1,
     keeps_missing: bool = True,
+    filled_by: str = "",
     profiles: Iterable[str] = ("user", "consultant"),
     searched: bool = True,
     one_of: Iterable[str] = (),
@@ -303,6 +310,7 @@ def operator(
             history=history,
             minimum=minimum,
             keeps_missing=keeps_missing,
+            filled_by=filled_by,
             profiles=frozenset(profiles),
             searched=searched and not elsewhere,
             one_of=tuple(one_of),

@@ -44,7 +44,9 @@ class Bench:
         instruments = panel.shape[1]
         spread = np.linspace(0, instruments - 1, min(SAMPLE_INSTRUMENTS, instruments)).round().astype(np.int64)
         sample = panel.columns(np.unique(spread)).rows(max(0, stop - SAMPLE_DAYS), stop)
-        return Engine(sample, threads=1, memory=0, windows=self.evaluator.window_rule)
+        evaluator = self.evaluator
+        language = evaluator.settings.language
+        return Engine(sample, threads=1, memory=0, windows=evaluator.window_rule, choices=language)
 
     @cached_property
     def price_level(self) -> PriceLevelTest:

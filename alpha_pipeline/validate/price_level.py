@@ -93,9 +93,9 @@ class PriceLevelTest:
         threads = self.evaluator.threads
         days, instruments = self.panel.shape
         batch = max(threads, BOOKS_AT_A_TIME // (4 * days * instruments))
-        rule = self.evaluator.window_rule
+        rule, language = self.evaluator.window_rule, self.evaluator.settings.language
         panels = (self.panel, *self.rescaled)
-        engines = [Engine(panel, threads=threads, memory=MEMORY, windows=rule) for panel in panels]
+        engines = [Engine(panel, threads=threads, memory=MEMORY, windows=rule, choices=language) for panel in panels]
         found: list[PriceLevel] = []
         try:
             for begin in range(0, len(nodes), batch):

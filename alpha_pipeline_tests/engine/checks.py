@@ -120,7 +120,7 @@ def missing_today(case: Case) -> npt.NDArray[np.bool_]:
 
 def assert_keeps_missing(case: Case) -> None:
     """What is declared to pass on a NaN of today does."""
-    if case.operator.keeps_missing:
+    if case.operator.passes_missing(case.call.attributes):
         invented = missing_today(case) & ~np.isnan(case.run())
         assert not invented.any(), f"{case}: a value at {np.argwhere(invented)[:3].tolist()}, an input is missing there"
 

@@ -117,9 +117,9 @@ def _power(x: Matrix, y: Matrix, out: Matrix) -> None:
     if plain is not None:
         plain(x, out=out)
         return
-    missing = np.isnan(x) | np.isnan(y)
+    missing = np.isnan(x) | np.isnan(y) | ((x == -np.inf) & np.isfinite(y) & (y % 1 != 0))
     np.power(x, y, out=out)
-    np.copyto(out, NAN, where=missing)  # NaN^0 and 1^NaN are 1 to NumPy
+    np.copyto(out, NAN, where=missing)  # NaN^0, 1^NaN and (−inf)^0.5 are numbers to NumPy
 
 
 def _signed_power(x: Matrix, y: Matrix, out: Matrix) -> None:

@@ -36,7 +36,7 @@ def filled(x: Array, value: float) -> Array:
     infix=Infix("+", 60),
     commutative=True,
     chained=True,
-    keeps_missing=False,
+    filled_by="filter",
 )
 def add(x: Numeric, y: Numeric, *, filter: Flag = False) -> Array:
     """x + y, and so on with more inputs.
@@ -52,7 +52,7 @@ def add(x: Numeric, y: Numeric, *, filter: Flag = False) -> Array:
     return filled(x, 0) + filled(y, 0) if filter else x + y
 
 
-@operator("arithmetic", unit=Alike(), scale=Same(), infix=Infix("-", 60), chained=True, keeps_missing=False)
+@operator("arithmetic", unit=Alike(), scale=Same(), infix=Infix("-", 60), chained=True, filled_by="filter")
 def subtract(x: Numeric, y: Numeric, *, filter: Flag = False) -> Array:
     """x − y, and so on from left to right with more inputs.
 
@@ -74,7 +74,7 @@ def subtract(x: Numeric, y: Numeric, *, filter: Flag = False) -> Array:
     infix=Infix("*", 70),
     commutative=True,
     chained=True,
-    keeps_missing=False,
+    filled_by="filter",
 )
 def multiply(x: Numeric, y: Numeric, *, filter: Flag = False, multiply_filter: Choice = "one") -> Array:
     """x · y, and so on with more inputs.
@@ -106,9 +106,10 @@ def divide(x: Numeric, y: Numeric) -> Array:
 
 
 def _power(x: Array, y: Array) -> Array:
-    """NumPy's power, but NaN wherever either side is NaN (NumPy's NaN^0 and 1^NaN are 1)."""
+    """NumPy's power, but NaN where either side is NaN (NumPy's NaN^0 and 1^NaN are 1), and for fractions of −inf."""
     with np.errstate(all="ignore"):
-        return np.where(np.isnan(x) | np.isnan(y), np.nan, np.power(x, y))
+        missing = np.isnan(x) | np.isnan(y) | ((x < 0) & np.isfinite(y) & (y % 1 != 0))
+        return np.where(missing, np.nan, np.power(x, y))
 
 
 @operator("arithmetic", unit=Demanding(), scale=Power(), infix=Infix("^", 90), searched=False)
