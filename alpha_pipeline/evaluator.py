@@ -26,6 +26,7 @@ from alpha_pipeline.expression import (
     FieldSpec,
     Node,
     Parsed,
+    TypeProblem,
     ValueType,
     canonical,
     check,
@@ -140,9 +141,13 @@ class Evaluator:
         """Refuse what cannot be an alpha on this panel.
 
         Raises:
-            TypeProblem: see `expression.check`.
+            TypeProblem: see `expression.check`; or a lookback longer than the panel's history.
         """
         check(expression, self.available, catalogue=self.catalogue, choices=self.settings.language)
+        days = lookback(expression.node if isinstance(expression, Parsed) else expression, self.catalogue)
+        if days >= len(self.panel.dates):
+            history = f"{days} of {len(self.panel.dates)} days"
+            raise TypeProblem(f"Cumulative lookback of expression exceeds available history: {history}")
 
     def first_row(self, node: Node) -> int:
         """First row on which the lookback of an expression is filled: nothing before it counts anywhere.

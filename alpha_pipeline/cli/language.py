@@ -33,6 +33,7 @@ from alpha_pipeline.expression import (
     check,
     depth,
     fields_used,
+    identity,
     load_fields,
     lookback,
     missing_data,
@@ -224,6 +225,7 @@ def explain(options: argparse.Namespace) -> int:
     warning = unit_warning(parsed.node, catalogue, choices)
     figures: dict[str, Any] = {
         "canonical": to_text(canonical(parsed.node)),
+        "identity": identity(parsed.node),
         "operator_count": operator_count(parsed.node),
         "depth": depth(parsed.node),
         "lookback": lookback(parsed.node, catalogue),

@@ -8,6 +8,7 @@ in another order, a logarithm of an exponential) is left to the behaviour hash (
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -45,6 +46,11 @@ def canonical(node: Node) -> Node:
         window = adv_window(node.name)
         return node if window in (None, 20) else average_volume(window)
     return _canonical_call(node) if isinstance(node, Call) else node
+
+
+def identity(node: Node) -> str:
+    """16 hex digits over the canonical text: one for all spellings of an expression."""
+    return hashlib.sha256(to_text(canonical(node)).encode()).hexdigest()[:16]
 
 
 @lru_cache(maxsize=50_000)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alpha_pipeline.engine import Engine
-from alpha_pipeline.expression import Call, Constant, Field, Node, canonical, parse, to_text
+from alpha_pipeline.expression import Call, Constant, Field, Node, canonical, identity, parse, to_text
 from alpha_pipeline.expression import simplify as simplify_module
 from alpha_pipeline.expression.simplify import IDEMPOTENT, RULES, Rule
 from alpha_pipeline_tests.engine.checks import same_bits
@@ -96,6 +96,12 @@ def test_rule_keeps_every_bit(rule: Rule) -> None:
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
 def test_rule_shows_an_example(rule: Rule) -> None:
     assert to_text(canonical(parse(rule.before))) == rule.after
+
+
+def test_one_identity_for_all_spellings() -> None:
+    spellings = ("a = volume; rank(-ts_delta(close, 5)) * a", "volume*rank( - delta(CLOSE,5) )")
+    assert len({identity(parse(text)) for text in spellings}) == 1
+    assert identity(parse("rank(close)")) != identity(parse("rank(open)"))
 
 
 def test_every_rule_has_templates() -> None:

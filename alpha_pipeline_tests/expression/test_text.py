@@ -26,7 +26,7 @@ from alpha_pipeline.expression import (
     to_text,
     walk,
 )
-from alpha_pipeline_tests.expression.trees import evaluate, random_panel, random_tree
+from alpha_pipeline_tests.expression.trees import evaluate, random_call, random_panel, random_tree
 
 CASES = Path(__file__).resolve().parents[1] / "cases"
 trees = st.builds(
@@ -66,6 +66,16 @@ def test_round_trip(node: object) -> None:
 def test_round_trip_of_what_parses(node: object) -> None:
     once = parse(to_text(node))  # type: ignore[arg-type]
     assert parse(to_text(once)) == once
+
+
+@pytest.mark.parametrize("name", [name for name, operator in OPERATORS.items() if not operator.elsewhere])
+def test_every_operator_round_trips(name: str) -> None:
+    """With random arguments and attributes, through its own text and its canonical one."""
+    random = np.random.default_rng(3)
+    for _ in range(30):
+        node = random_call(random, name)
+        for tree in (parse(to_text(node)), canonical(node)):
+            assert parse(to_text(tree)) == tree
 
 
 @given(trees)

@@ -33,6 +33,11 @@ def random_tree(random: np.random.Generator, depth: int, names: Collection[str] 
     return _call(random, OPERATORS[chosen[random.integers(len(chosen))]], depth, names)
 
 
+def random_call(random: np.random.Generator, name: str) -> Call:
+    """The operator of that name over small random trees."""
+    return _call(random, OPERATORS[name], 2, DRAWN)
+
+
 def _call(random: np.random.Generator, operator: Operator, depth: int, names: Collection[str]) -> Call:
     count = operator.arity + (int(random.integers(0, 3)) if operator.variadic else 0)
     slots = operator.slots_of(count)

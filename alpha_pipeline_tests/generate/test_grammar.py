@@ -21,6 +21,7 @@ from alpha_pipeline.expression import (
     parse,
     scale_exponent,
     to_text,
+    unit_warning,
     walk,
 )
 from alpha_pipeline.expression.units import MONEY, PRICE, PURE, SHARES
@@ -45,6 +46,7 @@ def test_two_thousand_samples(samples: list[Node]) -> None:
         assert parse(to_text(node)) == node
         assert scale_exponent(node) == 0
         assert unit_of(node) is not None
+        assert unit_warning(node) is None
         assert depth(node) <= 8
         assert lookback(node) <= 300
         assert check(parse(export_text(node, "user")), FIELDS) is ValueType.MATRIX

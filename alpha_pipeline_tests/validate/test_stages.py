@@ -46,7 +46,7 @@ def test_the_funnel_is_the_contract() -> None:
         ("1 + 2", "types", "the expression is a constant"),
         ("tanh(" * 11 + "returns" + ")" * 11, "complexity", "deeper than 10"),
         ("log(-close)", "finite", "more than 5% NaN or infinite"),
-        ("ts_mean(returns, 2000)", "finite", "lookback longer than the history"),
+        ("ts_mean(returns, 2000)", "types", "Cumulative lookback of expression exceeds available history"),
         ("sign(close)", "performance", "Sharpe below 1.25"),
         ("returns", "performance", "turnover above 70%"),
         ("ts_max(high, 20) / close", "export", "has no operator `ts_max`"),
