@@ -41,12 +41,13 @@ def lookback(node: Node, catalogue: Catalogue = CATALOGUE) -> int:
     if not isinstance(node, Call):
         return 0
     operator = OPERATORS[node.operator]
-    own = max(operator.history, 0) if operator.window_position is None else 0
-    own += next((int(value) for name, value in node.attributes if name == "lag"), 0)  # days that an input is late
-    position = operator.window_position
-    if position is not None:
+    position = operator.window_of(len(node.arguments))
+    if position is None:
+        own = max(operator.history, 0)
+    else:
         window = node.arguments[position]
         own = int(window.value) + operator.history if isinstance(window, Constant) else 0
+    own += next((int(value) for name, value in node.attributes if name == "lag"), 0)  # days that an input is late
     return own + max((lookback(argument, catalogue) for argument in node.arguments), default=0)
 
 

@@ -129,8 +129,13 @@ class Operator:
 
     @cached_property
     def window_position(self) -> int | None:
-        """Which argument is the window, if one is."""
+        """Which argument is the window, if one is; of the least number of arguments."""
         return self.slots.index(Slot.WINDOW) if Slot.WINDOW in self.slots else None
+
+    def window_of(self, count: int) -> int | None:
+        """`window_position` of a call with `count` arguments: a variadic operator's window comes after them all."""
+        window = self.window_position
+        return window if window is None or not self.variadic else window + max(0, count - len(self.slots))
 
     @cached_property
     def numeric_positions(self) -> tuple[int, ...]:

@@ -33,6 +33,8 @@ FIGURES = [  # text, depth, size, operators, lookback
     ("returns", 0, 1, 0, 1),
     ("ts_corr(adv20, returns, 10)", 1, 4, 1, 28),
     ("close / ts_delay(close, 252) - 1", 3, 7, 3, 252),
+    ("ts_regression(close, open, 20, lag=5)", 1, 4, 1, 24),
+    ("ts_rank_gmean_amean_diff(close, open, low, high, 20)", 1, 6, 1, 19),
 ]
 
 
