@@ -9,30 +9,48 @@ import numpy as np
 
 from alpha_pipeline.expression.nodes import Call, Constant, Node
 from alpha_pipeline.expression.operator import OPERATORS
-from alpha_pipeline.expression.types import AttributeValue
 
 FOLDED = ("arithmetic", "logical")
 """Categories whose operators make a number of numbers."""
 
 
-def folded_constant(node: Node) -> Constant | None:
-    """The number that a tree of numbers is; None for any other tree, and where the result is not finite."""
+def folded_constant(node: Node, known: dict[Call, Constant | None]) -> Constant | None:
+    """The number that a tree of numbers is; None for any other tree, and where the result is not finite.
+
+    Args:
+        known: what was found for each call; kept by the caller, as variables bring the same call again and again.
+    """
     if isinstance(node, Constant):
         return node
     if not isinstance(node, Call):
         return None
-    operator = OPERATORS.get(node.operator)
-    if operator is None or operator.category not in FOLDED or len(node.arguments) != operator.arity:
-        return None
-    numbers = [folded_constant(argument) for argument in node.arguments]
-    known = [number.value for number in numbers if number is not None]
-    return fold(node.operator, known, node.attributes) if len(known) == len(numbers) else None
+    if node not in known:
+        known[node] = _worked_out(node, known)
+    return known[node]
 
 
-def fold(name: str, values: Sequence[float], attributes: Sequence[tuple[str, AttributeValue]] = ()) -> Constant | None:
-    """The operator of that name over plain numbers; None where it looks beyond a cell, or the result is not finite."""
-    operator = OPERATORS[name]
-    if operator.category not in FOLDED or operator.across != "cells" or (attributes and operator.choices):
+def _worked_out(call: Call, known: dict[Call, Constant | None]) -> Constant | None:
+    numbers: list[float] = []
+    for argument in call.arguments:
+        number = folded_constant(argument, known)
+        if number is None:
+            return None
+        numbers.append(number.value)
+    return fold(call, numbers)
+
+
+def fold(call: Call, numbers: Sequence[float]) -> Constant | None:
+    """What the call makes of plain numbers in the place of its arguments, in double precision.
+
+    None where it looks beyond a cell, where attributes or a reading (see `choices`) decide, or where the result is not
+    finite.
+    """
+    operator = OPERATORS.get(call.operator)
+    if operator is None or operator.category not in FOLDED or operator.across != "cells":
         return None
-    result = float(operator.run_plain([np.array([[value]]) for value in values], attributes)[0, 0])
-    return Constant(result + 0.0) if math.isfinite(result) else None
+    told = call.attributes or any(each.required for each in operator.attributes)
+    read = operator.choices and not operator.attributes  # with attributes, the choice is what one of them means
+    if told or read or len(numbers) != operator.arity:
+        return None
+    result = float(operator.run_plain([np.array([[number]]) for number in numbers])[0, 0])
+    return Constant(result + 0.0) if math.isfinite(result) else None  # there is only one zero

@@ -112,6 +112,7 @@ class _Parser:
         self.used: set[str] = set()
         self.assigned_as: dict[str, str] = {}
         self.folded: dict[str, None] = {}
+        self.numbers: dict[Call, Constant | None] = {}
 
     def problem(self, message: str, token: Token | None = None) -> SyntaxProblem:
         return SyntaxProblem(message, self.text, (token or self.current).position)
@@ -286,7 +287,7 @@ class _Parser:
             word = self.advance().text
             attributes[name] = word.lower() == "true" if word.lower() in ("true", "false") else word
         else:
-            number = folded_constant(self.expression(0, nesting + 1).node)
+            number = folded_constant(self.expression(0, nesting + 1).node, self.numbers)
             if number is None:
                 raise self.problem(f'Got invalid value for attribute "{token.text}", must be constant or string', value)
             attributes[name] = number.value
@@ -326,15 +327,14 @@ class _Parser:
     def bind(self, operator: Operator, inputs: list[Syntax], given: dict[str, AttributeValue]) -> list[Syntax]:
         """Inputs with the window in its place; attributes that were given by position move to `given`."""
         bound = list(inputs)
-        window = operator.window_position
-        if window is not None and window < len(bound):
-            bound[window] = self.window(bound[window])
-        if window is not None and "lookback" in given and len(bound) == operator.arity - 1:
+        named = "lookback" in given and (len(bound) + 1 == operator.arity or operator.variadic)
+        window = operator.window_of(len(bound) + named)
+        if window is not None and named:
             value = given.pop("lookback")
             position = bound[-1].position if bound else 0
-            bound.insert(
-                window, Syntax(position, Field(f'"{value}"') if isinstance(value, str) else Constant(float(value)))
-            )
+            bound.insert(window, Syntax(position, Constant(value) if isinstance(value, float) else Field(f'"{value}"')))
+        elif window is not None and window < len(bound):
+            bound[window] = self.window(bound[window])
         # Attributes of operators with a window may be given by position, and so may rank's precision.
         positional = window is not None or operator.name == "rank"
         free = [each.name.lower() for each in operator.attributes]
@@ -349,7 +349,7 @@ class _Parser:
 
     def window(self, given: Syntax) -> Syntax:
         """A window, worked out where it is arithmetic (`2 * 10`), rounded down where the paper's language does."""
-        number = folded_constant(given.node)
+        number = folded_constant(given.node, self.numbers)
         if number is None:
             return given
         if self.legacy and number.value >= 1:
@@ -386,8 +386,6 @@ def _ordered(operator: Operator | None, given: dict[str, AttributeValue]) -> tup
                 value = bool(value)
             if each.type.kind is AttributeKind.TEXT and isinstance(value, str) and each.type.options:
                 value = value.lower()
-            if each.type.kind is AttributeKind.NUMBER and isinstance(value, float) and each.default is not None:
-                value = value + 0.0
             if value != each.default or isinstance(value, bool) != isinstance(each.default, bool):
                 ordered.append((each.name, value))
     return (*ordered, *given.items())
