@@ -168,9 +168,9 @@ class Evaluator:
         Raises:
             ExpressionError: it does not type-check on this panel.
         """
+        self.check(node)  # as it was given: a rule of the canonical form may take away what is wrong
         identity, tree, text = self.identify(node)
         if identity not in self._trials:
-            self.check(tree)
             self._keep(self._trial(identity, tree, text, self.engine.evaluate(tree), self.threads))
         return self._trials[identity]
 
@@ -183,10 +183,10 @@ class Evaluator:
         Raises:
             ExpressionError: one of them does not type-check on this panel; nothing is evaluated then.
         """
+        for node in nodes:
+            self.check(node)
         wanted = [self.identify(node) for node in nodes]
         new = {identity: (tree, text) for identity, tree, text in wanted if identity not in self._trials}
-        for tree, _ in new.values():
-            self.check(tree)
         results = {identity: self._trials[identity] for identity, _, _ in wanted if identity not in new}
         todo = [(identity, tree, text) for identity, (tree, text) in new.items()]
 

@@ -50,6 +50,19 @@ def test_an_expression_that_does_not_type_check_is_refused_before_anything_runs(
     assert evaluator.evaluations == 0
 
 
+def test_what_the_canonical_form_would_mend_is_refused(small_panel: Panel) -> None:
+    evaluator = Evaluator(small_panel)
+    evaluator.evaluate(parse("rank(returns)"))
+    for text in ("rank(returns, foo=1)", "ts_delay(ts_delay(returns, 2.5), 2.5)", "group_rank(returns, sector * 1)"):
+        with pytest.raises(TypeProblem):
+            evaluator.evaluate(parse(text))
+        with pytest.raises(TypeProblem):
+            evaluator.evaluate_many([parse(text)])
+    with pytest.raises(TypeProblem, match="must be a number"):
+        evaluator.evaluate(parse("winsorize(returns, std=true)"))
+    evaluator.evaluate(parse("winsorize(returns, std=1)"))  # what was refused before has no part in it
+
+
 def test_a_trial_shows_search_days_only(small_panel: Panel) -> None:
     evaluator = Evaluator(small_panel)
     trial = evaluator.evaluate(parse("rank(ts_mean(returns, 60))"))

@@ -55,6 +55,20 @@ class Call:
     def __hash__(self) -> int:
         return self._hash
 
+    def __eq__(self, other: object) -> bool:
+        """Equal by structure. Of attributes, `true` is not 1: Python takes them for equal, the checker does not."""
+        if self is other:
+            return True
+        if not isinstance(other, Call):
+            return NotImplemented
+        return (
+            self._hash == other._hash
+            and self.operator == other.operator
+            and self.attributes == other.attributes
+            and [type(value) is bool for _, value in self.attributes] == [type(v) is bool for _, v in other.attributes]
+            and self.arguments == other.arguments
+        )
+
     def over(self, arguments: Sequence[Node]) -> Call:
         """The same operator with the same attributes over other arguments."""
         return Call(self.operator, tuple(arguments), self.attributes)

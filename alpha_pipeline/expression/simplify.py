@@ -1,9 +1,10 @@
 """One tree for what is plainly the same expression, so that duplicates are seen as such.
 
 Rules rewrite an operator whose arguments are canonical already; they are tried in order until none applies. Only
-rewrites that leave every value bit-identical are allowed, on any panel: the canonical form is what is evaluated and
-what gives an alpha its identity. A test proves each rule by evaluation. What is equal in exact arithmetic alone (sums
-in another order, a logarithm of an exponential) is left to the behaviour hash (`engine.behaviour`).
+rewrites that leave every value bit-identical are allowed, on any panel (but numbers are worked out in double
+precision): the canonical form is what is evaluated and what gives an alpha its identity. A test proves each rule by
+evaluation. What is equal in exact arithmetic alone (sums in another order, a logarithm of an exponential) is left to
+the behaviour hash (`engine.behaviour`).
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from alpha_pipeline.expression.printer import to_text
 from alpha_pipeline.expression.types import Slot
 
 ONE, ZERO, MINUS_ONE = Constant(1.0), Constant(0.0), Constant(-1.0)
-LONGEST_DELAY = 9_999
+LONGEST_DELAY = 511
+"""Days that delays add up to at most: what every reading of the longest lookback allows (see `choices`)."""
 
 Rewrite = Callable[[Call], "Node | None"]
 
@@ -41,7 +43,10 @@ class Rule:
 
 
 def canonical(node: Node) -> Node:
-    """The canonical form of a tree; canonical trees are fixed points. Calls that do not type-check are let be."""
+    """The canonical form of a tree; canonical trees are fixed points.
+
+    Check a tree before, not after: what is wrong with it may be gone, as in `rank(close, foo=1)`.
+    """
     if isinstance(node, Field):
         window = adv_window(node.name)
         return node if window in (None, 20) else average_volume(window)
@@ -79,7 +84,7 @@ def _inner(node: Node) -> Node:
 
 def _fold_numbers(call: Call) -> Node | None:
     values = [argument.value for argument in call.arguments if isinstance(argument, Constant)]
-    return fold(call.operator, values, call.attributes) if len(values) == len(call.arguments) > 0 else None
+    return fold(call, values) if len(values) == len(call.arguments) else None
 
 
 def _average_volume(call: Call) -> Node | None:

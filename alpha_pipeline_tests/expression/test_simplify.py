@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alpha_pipeline.engine import Engine
-from alpha_pipeline.expression import Call, Constant, Field, Node, canonical, identity, parse, to_text
+from alpha_pipeline.expression import Call, Choices, Constant, Field, Node, canonical, check, identity, parse, to_text
 from alpha_pipeline.expression import simplify as simplify_module
 from alpha_pipeline.expression.simplify import IDEMPOTENT, RULES, Rule
 from alpha_pipeline_tests.engine.checks import same_bits
@@ -96,6 +96,12 @@ def test_rule_keeps_every_bit(rule: Rule) -> None:
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
 def test_rule_shows_an_example(rule: Rule) -> None:
     assert to_text(canonical(parse(rule.before))) == rule.after
+
+
+def test_delays_stay_within_every_reading_of_the_longest_lookback() -> None:
+    assert to_text(canonical(parse("ts_delay(ts_delay(close, 500), 11)"))) == "ts_delay(close, 511)"
+    apart = canonical(parse("ts_delay(ts_delay(close, 500), 500)"))
+    check(apart, choices=Choices(longest_window="511"))
 
 
 def test_one_identity_for_all_spellings() -> None:

@@ -181,3 +181,12 @@ def test_nodes_are_equal_by_structure() -> None:
     assert hash(one) == hash(other)
     assert len(set(walk(parse("close / close")))) == 2
     assert Call("rank", (Constant(1.0),)) != Call("zscore", (Constant(1.0),))
+
+
+def test_true_is_not_one() -> None:
+    """Python says that they are equal; what is remembered of one tree must not answer for the other."""
+    number, flag = parse("winsorize(close, std=1)"), parse("winsorize(close, std=true)")
+    assert number != flag
+    assert len({number, flag}) == 2
+    assert to_text(canonical(flag)) == "winsorize(close, std=true)"
+    assert to_text(canonical(number)) == "winsorize(close, std=1)"
