@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +13,11 @@ from alpha_pipeline.expression import Unit
 from alpha_pipeline.expression.units import MONEY, PRICE, PURE, SHARES
 from alpha_pipeline_tests.engine.cases import Case, Matrix
 
+Wide: TypeAlias = npt.NDArray[np.float64]
+
 NUDGE = 1e-9  # relative; float32 values lie 6e-8 apart, so that order and ties stay as they are
+ROUNDING = 2.0**-52  # relative; between two float64
+OUTLIER = 1e9  # values as large are outliers, not what is usual in an input
 
 
 def same_bits(a: Matrix, b: Matrix) -> bool:
@@ -27,7 +32,8 @@ def assert_matches_plain(case: Case) -> None:
     """Same missing cells, same infinities, and values within float32's tolerance.
 
     Where more than that is lost, it may be no more than float64 loses in sums of such inputs, and what the plain kernel
-    itself makes of inputs that differ in the tenth digit (equal values staying equal).
+    itself makes of inputs that differ in the tenth digit (equal values staying equal). A result that an outlier had a
+    part in may also be as far off as if the outlier's rounding had been added to each value that it was added to.
     """
     with np.errstate(all="ignore"):
         got, exact = case.run(), case.plain()
@@ -35,15 +41,19 @@ def assert_matches_plain(case: Case) -> None:
         far = ~_close(got, expected, np.zeros(1))
         if not far.any():
             return
-        others = [_nudged(case, phase) for phase in range(5)]
+        others = [_changed(case, _nudge(phase)) for phase in range(5)]
         moved = np.max([np.abs(other - exact) for other in others], axis=0)
+        touched = ~np.isclose(_changed(case, _without_outliers), exact, rtol=1e-12, atol=0, equal_nan=True)
+        rounded = [_changed(case, _rounded(np.random.default_rng(seed))) for seed in range(5)] if touched.any() else []
+        for other in rounded:
+            moved = np.where(touched, np.fmax(moved, np.abs(other - exact)), moved)
         unsure = np.logical_or.reduce([np.isnan(other) != np.isnan(exact) for other in others])
         allowed = 20 * np.where(np.isnan(moved), 0, moved) + 1e-14 * _largest(case)
         far &= ~_close(got, expected, allowed) & ~unsure
     assert not far.any(), f"{case}: {got[far][:3]} instead of {expected[far][:3]} at {np.argwhere(far)[:3].tolist()}"
 
 
-def _close(got: Matrix, expected: Matrix, more: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+def _close(got: Matrix, expected: Matrix, more: Wide) -> npt.NDArray[np.bool_]:
     allowed = 2e-5 * np.abs(np.where(np.isfinite(expected), expected, 0)) + 3e-45 + more
     equal = (got == expected) | (np.isnan(got) & np.isnan(expected))
     within = np.abs(got.astype(np.float64) - expected) <= allowed
@@ -51,27 +61,42 @@ def _close(got: Matrix, expected: Matrix, more: npt.NDArray[np.float64]) -> npt.
 
 
 def _largest(case: Case) -> float:
-    """The largest size of the numeric inputs' values below 1e9: beyond are outliers, not what is usual."""
+    """The largest size of the numeric inputs' usual values."""
     held = [case.data.fields[name].ravel() for name in case.numeric if name in case.data.fields]
     held += [case.data.vectors[name].values for name in case.numeric if name in case.data.vectors]
     sizes = np.abs(np.concatenate(held)) if held else np.zeros(0)
-    return float(sizes[sizes < 1e9].max(initial=0.0))
+    return float(sizes[sizes < OUTLIER].max(initial=0.0))
 
 
-def _nudged(case: Case, phase: float) -> npt.NDArray[np.float64]:
-    """The plain result on inputs of which every value is moved a little, equal ones equally."""
+def _nudge(phase: float) -> Callable[[Wide], Wide]:
+    """Move every value a little, equal ones equally."""
+    return lambda wide: wide * (1 + NUDGE * np.sin(1e3 * np.arctan(wide) + phase))
 
-    def nudge(values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-        wide = values.astype(np.float64)
-        return wide * (1 + NUDGE * np.sin(1e3 * np.arctan(wide) + phase))
 
+def _without_outliers(wide: Wide) -> Wide:
+    return np.where(np.isfinite(wide) & (np.abs(wide) >= OUTLIER), np.nan, wide)
+
+
+def _rounded(random: np.random.Generator) -> Callable[[Wide], Wide]:
+    """Add the rounding of an input's largest outlier to each of its values: what a sum of the two loses."""
+
+    def rounded(wide: Wide) -> Wide:
+        largest = np.abs(wide[np.isfinite(wide)]).max(initial=0.0)
+        return wide + ROUNDING * largest * random.uniform(-1, 1, wide.shape) if largest >= OUTLIER else wide
+
+    return rounded
+
+
+def _changed(case: Case, change: Callable[[Wide], Wide]) -> Wide:
+    """The plain result on inputs whose values, float64, are changed."""
     other = case.changed(lambda name, x: x)
     for name in case.numeric:
         if name in other.data.fields:
-            other.data.fields[name] = nudge(case.data.fields[name])  # type: ignore[assignment]
+            other.data.fields[name] = change(case.data.fields[name].astype(np.float64))  # type: ignore[assignment]
         else:
             cells = case.data.vectors[name]
-            other.data.vectors[name] = Cells(nudge(cells.values), cells.offsets)  # type: ignore[arg-type]
+            values = change(cells.values.astype(np.float64))
+            other.data.vectors[name] = Cells(values, cells.offsets)  # type: ignore[arg-type]
     return other.plain()
 
 

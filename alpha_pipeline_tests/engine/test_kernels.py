@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -50,9 +52,10 @@ def test_long_windows_on_real_lengths() -> None:
     random = np.random.default_rng(9)
     x = (50 * np.exp(np.cumsum(random.normal(0, 0.03, (1260, 3)), axis=0))).astype(np.float32)
     y = random.lognormal(13, 1, x.shape).astype(np.float32)
+    z = random.normal(0, 1, x.shape).astype(np.float32)
     x[random.random(x.shape) < 0.05] = np.nan
     for name in WITH_WINDOW:
-        inputs = [x, y][: len(OPERATORS[name].numeric_positions)]
+        inputs = [x, y, z][: len(OPERATORS[name].numeric_positions)]
         assert_matches_plain(case_of(name, *inputs, window=252))
 
 
@@ -69,3 +72,35 @@ def test_wide_rows_are_ranked_exactly() -> None:
             expected = (rankdata(x[t, valid]) - 1) / (valid.sum() - 1)
             np.testing.assert_allclose(got[t, valid], expected, atol=1e-7)
             assert np.isnan(got[t, ~valid]).all()
+
+
+def test_theil_sen_is_scipys() -> None:
+    """Windows that come and go with missing days, ties in x and in the slopes, jumps of the slope from day to day."""
+    from scipy.stats import theilslopes
+
+    random = np.random.default_rng(12)
+    x, y = random.integers(0, 9, (400, 6)).astype(np.float32), random.standard_cauchy((400, 6)).astype(np.float32)
+    y[:, 3:] = np.round(y[:, 3:])
+    y[random.random(y.shape) < 0.1] = np.nan
+    got = case_of("ts_theilsen", x, y, window=25).run()
+    for t in range(30, 400, 7):
+        for j in range(6):
+            held = ~np.isnan(y[t - 24 : t + 1, j])
+            expected = theilslopes(*(v[t - 24 : t + 1, j][held].astype(np.float64) for v in (y, x)))[0]
+            np.testing.assert_allclose(got[t, j], expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("degree", [1, 2, 5])
+def test_polynomial_errors_are_numpys(degree: int) -> None:
+    random = np.random.default_rng(13)
+    x, y = random.normal(0, 1, (80, 3)).astype(np.float32), random.normal(0, 1, (80, 3)).astype(np.float32)
+    y[40:60, 1] = np.nan
+    case = case_of("ts_poly_regression", y, x, window=30)
+    got = dataclasses.replace(case, call=dataclasses.replace(case.call, attributes=(("k", float(degree)),))).run()
+    for t in range(35, 80):
+        for j in range(3):
+            a, b = (v[t - 29 : t + 1, j].astype(np.float64) for v in (x, y))
+            held = ~np.isnan(b)
+            if held[-1]:
+                fitted = np.polynomial.Polynomial.fit(a[held], b[held], degree)(a[-1])
+                np.testing.assert_allclose(got[t, j], b[-1] - fitted, rtol=1e-5, atol=1e-6)

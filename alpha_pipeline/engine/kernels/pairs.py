@@ -1,4 +1,5 @@
-"""Running figures of two inputs along time: ts_corr, ts_covariance, ts_regression.
+"""Running figures of two inputs along time: ts_corr, ts_covariance, ts_regression. `joint` and
+`slopes` have those that do not run.
 
 The sums slide as in `moments`, over the days on which both inputs are valid. A regression's figures follow from the
 same sums. Only what is small, such as the errors about a line that fits nearly exactly, would be a difference of large
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from alpha_pipeline.engine.kernels import joint, slopes
 from alpha_pipeline.engine.kernels.kernel import Kernel, Matrix
 from alpha_pipeline.engine.kernels.moments import CANCELLED, INFINITY, NAN, WIDTH, State
 from alpha_pipeline.jit import njit
@@ -185,6 +187,8 @@ def _regression(
 
 
 KERNELS: dict[str, Kernel] = {
+    **joint.KERNELS,
+    **slopes.KERNELS,
     "ts_corr": Kernel("columns", _corr),
     "ts_covariance": Kernel("columns", _covariance),
     "ts_regression": Kernel("columns", _regression),

@@ -5,6 +5,7 @@ Only the days count on which both are valid.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 import numpy as np
@@ -16,6 +17,7 @@ from alpha_pipeline.expression.types import Array, AttributeKind, AttributeType,
 from alpha_pipeline.expression.units import Multiplied
 
 RegressionResult = Annotated[float, AttributeType(AttributeKind.NUMBER, lowest=0, highest=9, whole=True)]
+TOLD_APART = 1e-12  # of the range of x: polynomials are fitted as if values nearer than that were equal
 _CONSULTANT = ("consultant",)
 
 
@@ -105,6 +107,8 @@ def _theil_sen(x: Array, y: Array) -> float:
 def ts_theilsen(x: Matrix, y: Matrix, window: Window, *, strict: bool = False) -> Array:
     """Theil and Sen's slope of y over x: the median slope of all pairs of days.
 
+    The work grows with the square of the window: a year's takes fifty times as long as a month's.
+
     Formula: median of (y[s] − y[r]) / (x[s] − x[r]) over the days r < s with x[s] ≠ x[r]
     NaN: days on which either is missing are left out; NaN if x does not vary.
 
@@ -114,11 +118,38 @@ def ts_theilsen(x: Matrix, y: Matrix, window: Window, *, strict: bool = False) -
     return rolling_cells(_theil_sen, window, 2, strict, x, y)
 
 
+def _polynomial_error(degree: int) -> Callable[[Array, Array], float]:
+    """A function of y and x: the last error of the polynomial by least squares.
+
+    The polynomials that it is put together from are made at right angles to each other on these very points, each from
+    x times the one before, so that degrees stay well told apart where most of x lies close together.
+    """
+
+    def error(values: Array, x: Array) -> float:
+        reach = (x.max() - x.min()) / 2
+        unit = (x - (x.max() + x.min()) / 2) / reach if reach > 0 else np.zeros(len(x))
+        basis = np.ones((1, len(x))) / np.sqrt(len(x))
+        for _ in range(degree):
+            following = unit * basis[-1]
+            for _ in range(2):  # once leaves rounding behind
+                following = following - basis.T @ (basis @ following)
+            length = np.sqrt(following @ following)
+            if length < TOLD_APART:
+                break
+            basis = np.vstack([basis, following / length])
+            if len(basis) == len(x):
+                return 0.0  # it goes through all points exactly
+        return float(values[-1] - basis[:, -1] @ (basis @ values))
+
+    return error
+
+
 @operator("time_series", scale=Weighted((1, 0)), minimum=2, profiles=_CONSULTANT, searched=False)
 def ts_poly_regression(y: Matrix, x: Matrix, window: Window, *, k: Count = 1, strict: bool = False) -> Array:
     """Today's error of the least-squares polynomial of degree k of y over x.
 
-    Formula: y − Σ bᵢ·xⁱ, i = 0 … k, with the b that make the window's sum of squared errors least
+    Formula: y − Σ bᵢ·xⁱ, i = 0 … k, with the b that make the window's sum of squared errors least; with k or fewer
+    different x the polynomial of the highest degree that they determine
     NaN: missing where y or x is today; days on which either is missing are left out; NaN if fewer than two are left.
 
     >>> ts_poly_regression([1, 3, 2, 5], [1, 2, 3, 4], 4)
@@ -127,15 +158,8 @@ def ts_poly_regression(y: Matrix, x: Matrix, window: Window, *, k: Count = 1, st
     0
     """
 
-    def error(values: Array, regressor: Array) -> float:
-        middle, reach = (regressor.max() + regressor.min()) / 2, (regressor.max() - regressor.min()) / 2
-        unit = (regressor - middle) / reach if reach > 0 else np.zeros(len(regressor))
-        basis = np.polynomial.chebyshev.chebvander(unit, int(k))  # the powers, but well told apart
-        fitted = basis @ np.linalg.lstsq(basis, values, rcond=None)[0]
-        return float(values[-1] - fitted[-1])
-
     both_today = np.isfinite(y) & np.isfinite(x)
-    return np.where(both_today, rolling_cells(error, window, 2, strict, y, x), np.nan)
+    return np.where(both_today, rolling_cells(_polynomial_error(int(k)), window, 2, strict, y, x), np.nan)
 
 
 def _projection(a: Array, b: Array) -> Array:
