@@ -2,7 +2,7 @@
 
 Ranks inside a group are those of its columns, many rows sorted at a time; counting smaller values instead was slower
 from 40 instruments on. What is one value for a group is one routine with a kind, compiled once; medians are NumPy's
-sorting.
+sorting, and `group_sums` has what NumPy adds up.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from alpha_pipeline.engine.kernels import group_sums
 from alpha_pipeline.engine.kernels.group_backfill import backfill
 from alpha_pipeline.engine.kernels.kernel import Kernel, Matrix, Offsets
 from alpha_pipeline.engine.kernels.rank import rank_columns
@@ -179,6 +180,7 @@ def _median(x: Matrix, offsets: Offsets, out: Matrix, lo: int, hi: int) -> None:
 
 
 KERNELS: dict[str, Kernel] = {
+    **group_sums.KERNELS,
     "group_rank": Kernel("rows", _rank),
     "group_scale": Kernel("rows", _scale),
     "group_neutralize": Kernel("rows", _neutralize),

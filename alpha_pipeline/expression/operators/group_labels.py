@@ -14,9 +14,12 @@ def _numbered(pairs: Array) -> Array:
     """Labels [days, instruments] from 0 for pairs [days, instruments, 2], in their order; NaN where one has a NaN."""
     out = np.full(pairs.shape[:2], np.nan)
     for day, row in enumerate(pairs):
+        if day and np.array_equal(row, pairs[day - 1], equal_nan=True):
+            out[day] = out[day - 1]
+            continue
         known = ~np.isnan(row).any(axis=1)
-        if known.any():
-            out[day, known] = np.unique(row[known], axis=0, return_inverse=True)[1].reshape(-1)
+        first, second = (np.unique(each, return_inverse=True)[1].reshape(-1) for each in row[known].T)
+        out[day, known] = np.unique(first * len(row) + second, return_inverse=True)[1].reshape(-1)
     return out
 
 
