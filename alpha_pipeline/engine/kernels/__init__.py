@@ -6,7 +6,15 @@ look ahead.
 
 from __future__ import annotations
 
-from alpha_pipeline.engine.kernels import cross_section, elementwise, group, time_series, transformational, vector
+from alpha_pipeline.engine.kernels import (
+    composed,
+    cross_section,
+    elementwise,
+    group,
+    time_series,
+    transformational,
+    vector,
+)
 from alpha_pipeline.engine.kernels.kernel import Kernel
 
 KERNELS: dict[str, Kernel] = {
@@ -16,6 +24,7 @@ KERNELS: dict[str, Kernel] = {
     **group.KERNELS,
     **vector.KERNELS,
     **transformational.KERNELS,
+    **composed.KERNELS,
 }
 
 __all__ = ["KERNELS", "Kernel"]
