@@ -102,13 +102,16 @@ Number = Annotated[float, Slot.NUMBER]
 Window = Annotated[int, Slot.WINDOW]
 Anything = Annotated[object, Slot.ANYTHING]
 
+MOST = 9_999
+"""The largest count that an attribute takes, like the longest window: no text may hold a process for long."""
+
 # Annotations of keyword-only parameters: attributes.
 Real = Annotated[float, AttributeType(AttributeKind.NUMBER)]
 OptionalReal = Annotated[float | None, AttributeType(AttributeKind.NUMBER)]
 NotNegative = Annotated[float, AttributeType(AttributeKind.NUMBER, lowest=0)]
 Share = Annotated[float, AttributeType(AttributeKind.NUMBER, lowest=0, highest=1)]
-Count = Annotated[int, AttributeType(AttributeKind.NUMBER, lowest=1, whole=True)]
-CountFromZero = Annotated[int, AttributeType(AttributeKind.NUMBER, lowest=0, whole=True)]
+Count = Annotated[int, AttributeType(AttributeKind.NUMBER, lowest=1, highest=MOST, whole=True)]
+CountFromZero = Annotated[int, AttributeType(AttributeKind.NUMBER, lowest=0, highest=MOST, whole=True)]
 Flag = Annotated[bool, AttributeType(AttributeKind.FLAG)]
 Driver = Annotated[str, AttributeType(AttributeKind.TEXT, options=("gaussian", "uniform", "cauchy"))]
 Choice = Annotated[str, ChoiceMarker()]

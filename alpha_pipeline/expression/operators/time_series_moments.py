@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import numpy as np
 
 from alpha_pipeline.expression.operator import operator
 from alpha_pipeline.expression.operators.windows import central, deviation, ratio, rolling, rolling_cells
 from alpha_pipeline.expression.scale import Pure, Same, Stripped
-from alpha_pipeline.expression.types import Array, Count, CountFromZero, Matrix, Real, Share, Window
+from alpha_pipeline.expression.types import (
+    Array,
+    AttributeKind,
+    AttributeType,
+    CountFromZero,
+    Matrix,
+    Real,
+    Share,
+    Window,
+)
 from alpha_pipeline.expression.units import Bare, Demanding
 
 _CONSULTANT = ("consultant",)
+Buckets = Annotated[int, AttributeType(AttributeKind.NUMBER, lowest=1, highest=1_000, whole=True)]
 
 
 @operator("time_series", unit=Demanding(), scale=Pure(), keeps_missing=False, searched=False)
@@ -130,7 +142,7 @@ def entropy(values: Array, buckets: int) -> float:
 
 
 @operator("time_series", unit=Bare(), scale=Stripped(), profiles=_CONSULTANT, keeps_missing=False, searched=False)
-def ts_entropy(x: Matrix, window: Window, *, buckets: Count = 10, strict: bool = False) -> Array:
+def ts_entropy(x: Matrix, window: Window, *, buckets: Buckets = 10, strict: bool = False) -> Array:
     """Entropy of the window's values, put into equally wide buckets from the smallest to the largest.
 
     Formula: −Σ p·ln p over the buckets' shares p of the n values
