@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alpha_pipeline.engine.kernels.kernel import Kernel, Matrix
-from alpha_pipeline.expression.operators.windows import numbers
+from alpha_pipeline.expression.operators.texts import numbers_of
 from alpha_pipeline.jit import njit
 
 WIDTH = 256
@@ -98,7 +98,7 @@ def _count_nans(x: Matrix, window: int, needed: int, out: Matrix, lo: int, hi: i
 
 
 def _ignored(text: str) -> tuple[bool, Matrix]:
-    values = numbers("ignore", text)
+    values = numbers_of(text, "ignore")
     return any(value != value for value in values), np.array([[v for v in values if v == v]], np.float32)
 
 

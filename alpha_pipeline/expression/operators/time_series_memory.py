@@ -7,12 +7,14 @@ turnover.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import numpy as np
 
 from alpha_pipeline.expression.operator import operator
-from alpha_pipeline.expression.operators.windows import delayed, deviation, filled, numbers, rolling
+from alpha_pipeline.expression.operators.texts import numbers_of
+from alpha_pipeline.expression.operators.windows import delayed, deviation, filled, rolling
 from alpha_pipeline.expression.scale import Pure, Same, Stripped, Weighted
 from alpha_pipeline.expression.types import (
     Array,
@@ -33,7 +35,7 @@ Ignored = Annotated[str, AttributeType(AttributeKind.TEXT, samples=("NAN", "NAN 
 Weights = Annotated[str, AttributeType(AttributeKind.TEXT, samples=("1,2", "0.5", "0.3, -0.2, 0.1"))]
 
 
-def _is_one_of(x: Array, values: tuple[float, ...]) -> Array:
+def _is_one_of(x: Array, values: Sequence[float]) -> Array:
     listed = np.isin(x, [value for value in values if value == value])
     return listed | np.isnan(x) if any(value != value for value in values) else listed
 
@@ -63,7 +65,7 @@ def ts_backfill(x: Matrix, lookback: Window, *, k: Count = 1, ignore: Ignored = 
     >>> ts_backfill([3, 4, 0], 3, ignore="NAN 0")
     4
     """
-    missing = _is_one_of(x, (np.nan, *numbers("ignore", ignore)))
+    missing = _is_one_of(x, (np.nan, *numbers_of(ignore, "ignore")))
     return filled(lookback, strict, np.where(missing, _recent(x, ~missing, lookback, int(k)), x))
 
 
@@ -79,7 +81,7 @@ def kth_element(x: Matrix, window: Window, *, k: Count, ignore: Ignored = "NAN",
     >>> kth_element([5, 0, 7, nan], 4, k=2, ignore="NAN 0")
     5
     """
-    return filled(window, strict, _recent(x, ~_is_one_of(x, numbers("ignore", ignore)), window, int(k)))
+    return filled(window, strict, _recent(x, ~_is_one_of(x, numbers_of(ignore, "ignore")), window, int(k)))
 
 
 @operator("time_series", scale=Same(), searched=False)
@@ -206,7 +208,7 @@ def filter_(x: Matrix, *, h: Weights = "1,2", t: Weights = "0.5") -> Array:
     >>> filter([1, 1, 1], h="1,2", t="0.5")
     4.75
     """
-    ahead, back = numbers("h", h), numbers("t", t)
+    ahead, back = numbers_of(h, "h"), numbers_of(t, "t")
     finite = np.isfinite(x)
     inputs, results = np.where(finite, x, 0.0), np.zeros(x.shape)
     for day in range(len(x)):

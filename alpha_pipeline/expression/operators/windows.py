@@ -11,7 +11,6 @@ from collections.abc import Callable
 
 import numpy as np
 
-from alpha_pipeline.errors import BadInput
 from alpha_pipeline.expression.types import Array
 
 
@@ -82,19 +81,3 @@ def central(held: Array) -> Array:
 def ratio(above: Array, below: Array) -> Array:
     """above / below, NaN where `below` is not above 0."""
     return np.where(below > 0, above / np.where(below > 0, below, 1.0), np.nan)
-
-
-def numbers(attribute: str, text: str) -> tuple[float, ...]:
-    """The numbers of a text such as `1, 0.5` or `NAN 0`.
-
-    Raises:
-        BadInput: it holds anything else.
-    """
-    try:
-        return tuple(float(each) for each in text.replace(",", " ").split())
-    except ValueError:
-        raise BadInput(
-            f'Got invalid value for attribute "{attribute}", must be numbers, found {attribute}="{text}"',
-            attribute,
-            'give numbers between commas or blanks, as in "1,0.5" or "NAN 0"',
-        ) from None
