@@ -8,6 +8,7 @@ from a file, comes on top. `adv{N}` is the average share volume of N days; the p
 from __future__ import annotations
 
 import csv
+import io
 import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -154,13 +155,16 @@ def _read_fields(text: str, where: str, is_json: bool) -> list[FieldSpec]:
     if is_json:
         try:
             content = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise BadInput(f"is no JSON ({error})", where, "write an array of objects with id and type") from error
         entries = content.get("results", []) if isinstance(content, dict) else content
         if not isinstance(entries, list):
             raise BadInput("holds no array of fields", where, "write an array of objects with id and type")
     else:
-        entries = list(csv.DictReader(text.splitlines()))
+        try:
+            entries = list(csv.DictReader(io.StringIO(text, newline="")))
+        except csv.Error as error:
+            raise BadInput(f"is no CSV ({error})", where, "write a header and one field a line") from error
     if not entries:
         raise BadInput("holds no field", where, "give id, type, unit and dataset of at least one")
     return [_entry(entry, f"{where}, field {number}") for number, entry in enumerate(entries, 1)]

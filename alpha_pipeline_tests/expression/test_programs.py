@@ -173,6 +173,8 @@ def test_catalogue_from_files(tmp_path: Path) -> None:
     assert [spec.name for spec in load_fields(listed)] == ["foo", "bar"]
     assert load_fields(listed)[1].unit == PURE
     assert missing_data(["foo", "adv60", "close"], ["close"]) == ["adv60", "foo"]
+    table.write_text('id,description\nfoo,"two\nlines"\nbar,a\u2028b\n', encoding="utf-8")
+    assert [spec.name for spec in load_fields(table)] == ["foo", "bar"]
 
 
 @pytest.mark.parametrize(
@@ -183,7 +185,9 @@ def test_catalogue_from_files(tmp_path: Path) -> None:
         ("a.csv", "id,type\nfoo bar,MATRIX\n", "no name of a field"),
         ("a.csv", "id,type\nfoo,TABLE\n", "no type of a field"),
         ("a.csv", "id,unit\nfoo,USD\n", "no unit"),
+        ("a.csv", "id,description\nfoo," + "x" * 200_000, "is no CSV"),
         ("a.json", "{", "is no JSON"),
+        ("a.json", "[" * 100_000, "is no JSON"),
         ("a.json", '{"results": 3}', "no array"),
         ("a.json", "[3]", "field 1: has no id"),
         ("missing.csv", None, "cannot be read"),
