@@ -16,8 +16,8 @@ from alpha_pipeline.engine.kernels.kernel import Cells
 from alpha_pipeline.engine.plain import cells_of
 from alpha_pipeline.errors import BadInput
 from alpha_pipeline.expression import DEFAULT_CHOICES, OPERATORS, Call, Choices, Constant, Field, Operator, Slot
-from alpha_pipeline.expression.operator import Attribute
 from alpha_pipeline.expression.types import AttributeKind, AttributeValue, ValueType
+from alpha_pipeline_tests.expression.trees import attribute_value
 
 Matrix = npt.NDArray[np.float32]
 
@@ -181,25 +181,8 @@ def random_attributes(random: np.random.Generator, operator: Operator) -> tuple[
     given: list[tuple[str, AttributeValue]] = []
     for each in operator.attributes:
         if each.required or each.name == needed or random.random() < 0.6:
-            given.append((each.name, _value(random, each)))
+            given.append((each.name, attribute_value(random, each.type)))
     return tuple(given)
-
-
-def _value(random: np.random.Generator, attribute: Attribute) -> AttributeValue:
-    kind = attribute.type
-    if kind.kind is AttributeKind.FLAG:
-        return bool(random.random() < 0.5)
-    pool = kind.options or kind.samples
-    if pool:
-        return pool[random.integers(len(pool))]
-    assert kind.kind is AttributeKind.NUMBER, f"{attribute.name} is a text without samples"
-    if kind.whole:
-        lowest = int(max(kind.lowest, -3))
-        return float(random.integers(lowest, int(min(kind.highest, lowest + 8)) + 1))
-    if np.isfinite(kind.lowest) and np.isfinite(kind.highest):
-        return float(np.round(random.uniform(kind.lowest, kind.highest), 3))
-    drawn = float(np.round(random.normal(0, 2), 2)) if random.random() < 0.8 else 0.0
-    return min(max(abs(drawn) if np.isfinite(kind.lowest) else drawn, kind.lowest), kind.highest)
 
 
 def random_choices(random: np.random.Generator, operator: Operator) -> Choices:

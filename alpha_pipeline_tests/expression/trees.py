@@ -72,7 +72,7 @@ def random_attributes(random: np.random.Generator, operator: Operator) -> tuple[
         if each.name in operator.one_of and each.name != one_of:
             continue
         if each.required or each.name == one_of or random.random() < 0.3:
-            value = _attribute_value(random, each.type)
+            value = attribute_value(random, each.type)
             if value != each.default:
                 given.append((each.name, value))
             elif each.required or each.name == one_of:
@@ -80,16 +80,21 @@ def random_attributes(random: np.random.Generator, operator: Operator) -> tuple[
     return tuple(given)
 
 
-def _attribute_value(random: np.random.Generator, kind: AttributeType) -> AttributeValue:
+def attribute_value(random: np.random.Generator, kind: AttributeType) -> AttributeValue:
+    """A value of the type: one of its options or samples, or a number within its bounds and near 0."""
     if kind.kind is AttributeKind.FLAG:
         return bool(random.random() < 0.5)
-    if kind.samples or kind.options:
-        values: list[Any] = [*kind.samples, *kind.options]
-        return values[random.integers(len(values))]
-    low, high = max(kind.lowest, -2.0), min(kind.highest, 4.0)
+    pool = kind.options or kind.samples
+    if pool:
+        return pool[random.integers(len(pool))]
+    assert kind.kind is AttributeKind.NUMBER, "a text without samples"
     if kind.whole:
-        return float(random.integers(int(low), int(high) + 1))
-    return round(float(random.uniform(low, high)), 2)
+        lowest = int(max(kind.lowest, -3))
+        return float(random.integers(lowest, int(min(kind.highest, lowest + 8)) + 1))
+    if np.isfinite(kind.lowest) and np.isfinite(kind.highest):
+        return float(np.round(random.uniform(kind.lowest, kind.highest), 3))
+    drawn = float(np.round(random.normal(0, 2), 2)) if random.random() < 0.8 else 0.0
+    return min(max(abs(drawn) if np.isfinite(kind.lowest) else drawn, kind.lowest), kind.highest)
 
 
 def random_panel(random: np.random.Generator, days: int = 24, instruments: int = 7) -> dict[str, npt.NDArray[Any]]:
