@@ -14,6 +14,7 @@ from alpha_pipeline.expression import (
     PROFILES,
     Choices,
     FieldSpec,
+    SyntaxProblem,
     TypeProblem,
     ValueType,
     canonical,
@@ -152,7 +153,7 @@ def test_an_error_inside_a_variable_points_at_its_definition() -> None:
 
 def test_variables_cannot_blow_up() -> None:
     doubling = "".join(f"v{i} = v{i - 1} + v{i - 1};" for i in range(1, 60))
-    with pytest.raises(Exception, match=r"stands for more than|nested deeper"):
+    with pytest.raises(SyntaxProblem, match=r"stands for more than|nested deeper"):
         parse_text(f"v0 = close; {doubling} v59")
 
 
