@@ -164,11 +164,6 @@ class Operator:
         """`keeps_missing` under attributes that are given."""
         return self.keeps_missing and (self.filled_by, True) not in given
 
-    def attribute_values(self, given: Sequence[tuple[str, AttributeValue]]) -> tuple[AttributeValue | None, ...]:
-        """The values of all attributes in order, those not given by their default."""
-        named = dict(given)
-        return tuple(named.get(each.name, each.default) for each in self.attributes)
-
     def infer_unit(
         self, inputs: Sequence[Unit], numbers: Sequence[bool], choices: Choices = DEFAULT_CHOICES
     ) -> Unit | Mismatch:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from alpha_pipeline.engine.evaluation import setting_values
 from alpha_pipeline.engine.kernels import KERNELS
 from alpha_pipeline.errors import BadInput
 from alpha_pipeline.expression import OPERATORS, Choices, ValueType
@@ -309,8 +310,7 @@ FAST: list[tuple[str, Given]] = [
 
 def values_of(name: str, given: Given) -> list[Any]:
     """What follows the arguments of a fast kernel: all attributes, all choices."""
-    operator = OPERATORS[name]
-    return [*operator.attribute_values(tuple(given.items())), *(getattr(Choices(), each) for each in operator.choices)]
+    return setting_values(OPERATORS[name], tuple(given.items()), Choices())
 
 
 def random_days(random: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
