@@ -17,6 +17,7 @@ from alpha_pipeline.expression import (
     ValueType,
     adv_window,
     average_volume,
+    paired,
 )
 
 MARKET = "market"
@@ -47,7 +48,8 @@ def _resolved(node: Node, slot: Slot, held: dict[Slot, Collection[str]]) -> Node
     if operator.elsewhere:
         raise BadInput(f"{operator.name} runs {operator.elsewhere}, not here", "expression", "leave it out")
     slots = operator.slots_of(len(node.arguments))
-    return node.over([_resolved(argument, slot, held) for slot, argument in zip(slots, node.arguments, strict=True)])
+    arguments = [_resolved(argument, slot, held) for slot, argument in zip(slots, node.arguments, strict=True)]
+    return paired(node.over(arguments))
 
 
 def _field(node: Field, slot: Slot, held: dict[Slot, Collection[str]]) -> Node:

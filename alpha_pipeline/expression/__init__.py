@@ -29,7 +29,7 @@ from alpha_pipeline.expression.operator import OPERATORS, Operator
 from alpha_pipeline.expression.parser import Parsed, parse, parse_text
 from alpha_pipeline.expression.printer import to_text
 from alpha_pipeline.expression.profiles import ACCOUNTS, PROFILES, operators_of
-from alpha_pipeline.expression.simplify import canonical, identity
+from alpha_pipeline.expression.simplify import canonical, identity, paired
 from alpha_pipeline.expression.types import Slot, ValueType
 from alpha_pipeline.expression.unit_check import unit_of, unit_warning
 from alpha_pipeline.expression.units import Unit
@@ -72,6 +72,7 @@ __all__ = [
     "missing_data",
     "operator_count",
     "operators_of",
+    "paired",
     "parse",
     "parse_text",
     "replace_at",

@@ -143,12 +143,21 @@ class Operator:
         return tuple(i for i, slot in enumerate(self.slots) if slot in _NUMERIC)
 
     def slots_of(self, count: int) -> tuple[Slot, ...]:
-        """The slots of a call with `count` arguments: those of a variadic operator repeat before its window."""
+        """The slots of a call with `count` arguments: the last one before the window repeats, if it may."""
         extra = count - len(self.slots)
-        if not self.variadic or extra <= 0:
+        if not self.repeats or extra <= 0:
             return self.slots
         last = len(self.slots) if self.window_position is None else self.window_position
         return (*self.slots[:last], *[self.slots[last - 1]] * extra, *self.slots[last:])
+
+    @property
+    def repeats(self) -> bool:
+        """Whether it takes more inputs than its slots."""
+        return self.variadic or self.chained
+
+    def fits(self, count: int) -> bool:
+        """Whether it may have so many arguments."""
+        return count == len(self.slots) or (self.repeats and count > len(self.slots))
 
     def numeric_of(self, count: int) -> tuple[int, ...]:
         """`numeric_positions` of a call with `count` arguments."""

@@ -18,16 +18,18 @@ from dataclasses import dataclass, field
 from alpha_pipeline.expression.choices import DEFAULT_CHOICES, Choices
 from alpha_pipeline.expression.errors import SyntaxProblem, shown
 from alpha_pipeline.expression.folding import folded_constant
-from alpha_pipeline.expression.lexer import Token, tokens
-from alpha_pipeline.expression.nodes import Call, Constant, Field, Node, Path
+from alpha_pipeline.expression.lexer import LONGEST_TEXT, Token, tokens
+from alpha_pipeline.expression.nodes import Call, Constant, Field, Node
 from alpha_pipeline.expression.operator import INFIX, OPERATORS, SPELLINGS, Operator, folded
+from alpha_pipeline.expression.printer import to_text
 from alpha_pipeline.expression.profiles import LEGACY_SPELLINGS
+from alpha_pipeline.expression.simplify import canonical
 from alpha_pipeline.expression.types import AttributeKind, AttributeValue
 
 DEEPEST_NESTING = 100
 """Brackets and operators inside one another that the parser follows; deeper text is refused, whatever it means."""
 
-MOST_NODES = 20_000
+MOST_NODES = 5_000
 """Nodes of the tree once every variable is replaced by what it stands for: each may double the tree."""
 
 _NOT, _UNARY, _POWER = 35, 80, 90
@@ -67,13 +69,6 @@ class Parsed:
     variables: tuple[tuple[str, int], ...] = ()
     unused: tuple[str, ...] = ()
     folded: tuple[str, ...] = ()
-
-    def at(self, path: Path) -> Syntax:
-        """The node at a path from the root, with its position."""
-        found = self.syntax
-        for step in path:
-            found = found.arguments[step]
-        return found
 
 
 def parse(text: str, profile: str = "all") -> Node:
@@ -135,7 +130,7 @@ class _Parser:
 
     def program(self) -> Parsed:
         while True:
-            if self.current.kind == "end":
+            if self.current.kind == "end" or self.current.text == ";":
                 raise self.problem("Expression cannot be empty")
             name = self.assigned()
             value = self.expression(0, 0)
@@ -144,13 +139,20 @@ class _Parser:
             self.variables[name] = value
             if self.current.kind == "end":
                 raise self.problem("Expression cannot be empty: the last statement must be an expression, the alpha")
-            self.expect(";", "after the assignment")
+            if self.current.text != ";":
+                found = shown(self.current.text)
+                raise self.problem(f"Unexpected end of input: expected `;` after the assignment, found `{found}`")
+            self.advance()
         if self.current.text == ";":
             self.advance()
             if self.current.kind != "end":
                 raise self.problem("nothing may follow the alpha, which is the expression that is not assigned")
         if self.current.kind != "end":
             raise self.problem(f"unexpected `{shown(self.current.text)}`: expected an operator or the end")
+        if (self.variables or len(self.text) > LONGEST_TEXT // 4) and len(
+            to_text(canonical(value.node))
+        ) > LONGEST_TEXT:
+            raise SyntaxProblem(f"the expression stands for more than {LONGEST_TEXT} characters", self.text, None)
         unused = tuple(name for name in self.variables if name not in self.used)
         return Parsed(self.text, value.node, value, tuple(self.places.items()), unused, tuple(self.folded))
 
@@ -239,6 +241,8 @@ class _Parser:
             return self.variables[name]
         if name == "nan":
             return Syntax(token.position, Constant(math.nan))
+        if name in ("true", "false"):
+            return Syntax(token.position, Field(f'"{name}"'))  # no input: `check` says so
         if name in RESERVED:
             raise self.problem(f"`{token.text}` is reserved: it is no field and no variable", token)
         if "." in name:
@@ -266,6 +270,8 @@ class _Parser:
             if self.current.text != ",":
                 break
             self.advance()
+            if self.current.text == ")":
+                raise self.problem("expected a further input or attribute after `,`")
         self.expect(")", f"or `,` in the arguments of {shown(name)}")
         found = self.call(token, name, inputs, attributes)
         if self.from_start and name in ("ts_arg_max", "ts_arg_min") and len(found.arguments) == 2:
@@ -306,18 +312,14 @@ class _Parser:
             if self.legacy:
                 operator = _legacy_operator(operator, inputs)
             inputs = self.bind(operator, inputs, given)
-            if operator.chained and len(inputs) > 2:
-                chain = inputs[0]
-                for following in inputs[1:]:
-                    chain = self.call(token, operator.name, [chain, following], given)
-                return chain
             folded_number = _number(operator, inputs, given)
             if folded_number is not None:
                 return Syntax(token.position, folded_number, written=token.text)
             name = operator.name
         node = Call(name, tuple(each.node for each in inputs), _ordered(operator, given))
         size = 1 + sum(each.size for each in inputs)
-        deep = 1 + max((each.deep for each in inputs), default=0)
+        links = len(inputs) - 1 if operator is not None and operator.chained else 1  # add(a, b, c) is (a + b) + c
+        deep = max(links, 1) + max((each.deep for each in inputs), default=0)
         if size > MOST_NODES:
             raise self.problem(f"the expression stands for more than {MOST_NODES} operators and fields", token)
         if deep > DEEPEST_NESTING:  # a + a + a … is as deep as brackets, and so are variables in variables
@@ -335,8 +337,8 @@ class _Parser:
             bound.insert(window, Syntax(position, Constant(value) if isinstance(value, float) else Field(f'"{value}"')))
         elif window is not None and window < len(bound):
             bound[window] = self.window(bound[window])
-        # Attributes of operators with a window may be given by position, and so may rank's precision.
-        positional = window is not None or operator.name == "rank"
+        # By position: attributes of operators with a window, rank's precision, and in the paper what scale makes.
+        positional = window is not None or operator.name == "rank" or (self.legacy and operator.name == "scale")
         free = [each.name.lower() for each in operator.attributes]
         while positional and not operator.variadic and operator.arity < len(bound) <= operator.arity + len(free):
             name = free[len(bound) - operator.arity - 1]
@@ -349,7 +351,10 @@ class _Parser:
 
     def window(self, given: Syntax) -> Syntax:
         """A window, worked out where it is arithmetic (`2 * 10`), rounded down where the paper's language does."""
-        number = folded_constant(given.node, self.numbers)
+        node = given.node
+        if isinstance(node, Field) and node.quoted and node.name[1:-1].strip().isdecimal():
+            node = Constant(float(node.name[1:-1]))  # "constant or string", the platform says
+        number = folded_constant(node, self.numbers)
         if number is None:
             return given
         if self.legacy and number.value >= 1:

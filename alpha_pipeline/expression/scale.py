@@ -64,7 +64,8 @@ class Weighted:
 
     def infer(self, inputs: Sequence[Exponent], constants: Sequence[float | None]) -> Exponent:
         known = _known(inputs)
-        return None if known is None else sum(w * e for w, e in zip(self.weights, known, strict=True))
+        weights = (*self.weights, *self.weights[-1:] * (len(inputs) - len(self.weights)))  # chains: the last repeats
+        return None if known is None else sum(w * e for w, e in zip(weights, known, strict=True))
 
 
 @dataclass(frozen=True, slots=True)

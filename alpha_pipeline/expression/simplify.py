@@ -63,7 +63,7 @@ def _canonical_call(call: Call) -> Node:
     operator = OPERATORS.get(call.operator)
     call = call.over([canonical(argument) for argument in call.arguments])
     count = len(call.arguments)
-    if operator is None or (count != operator.arity and not (operator.variadic and count > operator.arity)):
+    if operator is None or not operator.fits(count):
         return call
     for rule in RULES:
         new = rule.rewrite(call)
@@ -122,6 +122,8 @@ def _neutral(call: Call) -> Node | None:
     one, other = call.arguments
     if call.operator == "multiply" and ONE in (one, other):
         return other if one == ONE else one
+    if call.operator == "divide" and other == MINUS_ONE:
+        return Call("reverse", (one,))
     if (call.operator in ("divide", "power") and other == ONE) or (call.operator == "subtract" and other == ZERO):
         return one
     return None
@@ -152,11 +154,38 @@ def _sign_lost(call: Call) -> Node | None:
 
 
 def _same_twice(call: Call) -> Node | None:
-    if call.operator in ("max", "min") and call.arguments[0] == call.arguments[1]:
-        return call.arguments[0]
     if call.operator == "if_else" and call.arguments[1] == call.arguments[2]:
-        return call.arguments[1]
+        return None if isinstance(call.arguments[1], Constant) else call.arguments[1]  # a number is no matrix
     return None
+
+
+def paired(call: Call) -> Call:
+    """A chain of more than two inputs as calls with two: `add(a, b, c)` is `(a + b) + c`."""
+    if not OPERATORS[call.operator].chained or len(call.arguments) <= 2:
+        return call
+    first, *others = call.arguments
+    for other in others:
+        first = call.over([first, other])
+    assert isinstance(first, Call)
+    return first
+
+
+ORDERLESS = frozenset({"max", "min", "and", "or"})
+"""Operators of which neither order nor brackets nor repetition count: their chains are sorted as a whole."""
+
+
+def _flattened(call: Call) -> Node | None:
+    if call.operator not in ORDERLESS or call.attributes:
+        return paired(call) if len(call.arguments) > 2 else None
+    waiting, found = list(call.arguments), dict[Node, None]()
+    while waiting:
+        here = waiting.pop()
+        if isinstance(here, Call) and here.operator == call.operator:
+            waiting += here.arguments
+        else:
+            found[here] = None
+    ordered = sorted(found, key=to_text)
+    return paired(call.over(ordered if len(ordered) > 1 else ordered * 2))
 
 
 def _delays(call: Call) -> Node | None:
@@ -180,6 +209,27 @@ def _delta(call: Call) -> Node | None:
     return None
 
 
+_MIRRORED = {"less": "greater", "greater": "less", "less_equal": "greater_equal", "greater_equal": "less_equal"}
+
+
+def _turned(call: Call) -> Node | None:
+    """A number stands on the right; of two expressions the one that sorts first stands on the left."""
+    if call.operator not in _MIRRORED:
+        return None
+    one, other = call.arguments
+    if isinstance(other, Constant) or (not isinstance(one, Constant) and to_text(one) <= to_text(other)):
+        return None
+    return Call(_MIRRORED[call.operator], (other, one))
+
+
+def _renamed(call: Call) -> Node | None:
+    if call.operator == "negate":
+        return Call("not", call.arguments)
+    if call.operator == "group_rank" and call.arguments[1] == Field("market"):
+        return Call("rank", call.arguments[:1])
+    return None
+
+
 _OPPOSITE = {
     "less": "greater_equal",
     "greater_equal": "less",
@@ -187,6 +237,8 @@ _OPPOSITE = {
     "less_equal": "greater",
     "equal": "not_equal",
     "not_equal": "equal",
+    "is_nan": "is_not_nan",
+    "is_not_nan": "is_nan",
 }
 
 
@@ -216,7 +268,7 @@ def _plain_group(call: Call) -> Node | None:
 
 
 def _sorted(call: Call) -> Node | None:
-    if not OPERATORS[call.operator].commutative:
+    if not OPERATORS[call.operator].commutative or call.operator in ORDERLESS:
         return None
     first, second, *rest = call.arguments
     return call.over([second, first, *rest]) if to_text(second) < to_text(first) else None
@@ -233,10 +285,13 @@ RULES: tuple[Rule, ...] = (
     Rule("neutral numbers vanish", _neutral, "close * 1", "close"),
     Rule("once is enough", _twice, "rank(rank(close))", "rank(close)"),
     Rule("abs loses the sign", _sign_lost, "abs(-close)", "abs(close)"),
-    Rule("a choice between equals", _same_twice, "max(close, close)", "close"),
+    Rule("a choice between equals", _same_twice, "low > 0 ? close : close", "close"),
+    Rule("largest of a set, in any order", _flattened, "max(open, max(close, open))", "max(close, open)"),
+    Rule("comparisons read one way", _turned, "open > close", "close < open"),
     Rule("delays add up", _delays, "ts_delay(ts_delay(close, 2), 3)", "ts_delay(close, 5)"),
     Rule("a difference from the past is a delta", _delta, "close - ts_delay(close, 5)", "ts_delta(close, 5)"),
     Rule("not of a comparison is the opposite one", _opposite, "!(close < open)", "close >= open"),
+    Rule("one name for one thing", _renamed, "negate(close)", "not(close)"),
     Rule("ranks are exact", _exact_rank, "rank(close, rate=0)", "rank(close)"),
     Rule(
         "groups go by who is together",

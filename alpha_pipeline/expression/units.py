@@ -114,7 +114,8 @@ class Multiplied:
     weights: tuple[int, ...]
 
     def infer(self, inputs: Sequence[Unit], numbers: Sequence[bool]) -> Unit | Mismatch:
-        pairs = list(zip(self.weights, inputs, strict=True))
+        weights = (*self.weights, *self.weights[-1:] * (len(inputs) - len(self.weights)))  # chains: the last repeats
+        pairs = list(zip(weights, inputs, strict=True))
         return Unit(*(sum(weight * unit[base] for weight, unit in pairs) for base in range(len(_NAMES))))
 
     def describe(self, inputs: Sequence[str]) -> str:

@@ -112,6 +112,16 @@ PLAIN_POWERS: dict[float, Callable[..., Any]] = {-1.0: np.reciprocal, 0.5: np.sq
 """Constant powers that need no logarithm; they are ten times as fast, and keep NaN."""
 
 
+def _larger(x: Matrix, y: Matrix, out: Matrix) -> None:
+    np.maximum(x, y, out=out)
+    np.add(out, ZERO, out=out)  # of zeros of both signs: +0, whichever comes first
+
+
+def _smaller(x: Matrix, y: Matrix, out: Matrix) -> None:
+    np.minimum(x, y, out=out)
+    np.add(out, ZERO, out=out)
+
+
 def _power(x: Matrix, y: Matrix, out: Matrix) -> None:
     plain = PLAIN_POWERS.get(float(y[0, 0])) if len(y) == 1 and (y == y[0, 0]).all() else None
     if plain is not None:
@@ -188,8 +198,8 @@ KERNELS: dict[str, Kernel] = {
     "divide": _in_strips(np.divide, 2),
     "power": _in_strips(_power, 2),
     "signed_power": _in_strips(_signed_power, 2),
-    "max": _in_strips(np.maximum, 2),
-    "min": _in_strips(np.minimum, 2),
+    "max": _in_strips(_larger, 2),
+    "min": _in_strips(_smaller, 2),
     "reverse": _in_strips(np.negative, 1),
     "inverse": _in_strips(np.reciprocal, 1),
     "abs": _in_strips(np.abs, 1),

@@ -228,7 +228,7 @@ def max_(x: Numeric, y: Numeric) -> Array:
     >>> max([1, 5, 1], [2, 3, nan])
     [2, 5, nan]
     """
-    return np.maximum(x, y)
+    return np.maximum(x, y) + 0.0  # of zeros of both signs: +0, whichever comes first
 
 
 @operator("arithmetic", unit=Alike(), scale=Same(), commutative=True, chained=True)
@@ -241,4 +241,4 @@ def min_(x: Numeric, y: Numeric) -> Array:
     >>> min([1, 5, 1], [2, 3, nan])
     [1, 3, nan]
     """
-    return np.minimum(x, y)
+    return np.minimum(x, y) + 0.0
