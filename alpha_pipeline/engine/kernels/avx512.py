@@ -1,0 +1,228 @@
+"""Steps of sixteen float32 values at a time, written in LLVM's own language for CPUs with AVX-512.
+
+numba's loops cannot say "look up a table held in registers", "close the gaps" or "count the lanes that hold". Each
+function here is such a step and becomes a few instructions inside the kernel that calls it. None checks bounds: arrays
+must reach 16 elements past the last one in use. Call them only where `AVAILABLE`: elsewhere LLVM aborts the process.
+
+numba's cache notices changes of a kernel's own file only: whoever edits this one empties `__pycache__` as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from llvmlite import ir  # type: ignore[import-untyped]
+from numba.core import cgutils, types
+from numba.core.registry import cpu_target
+from numba.extending import intrinsic
+
+LANES = 16
+FLOAT, DOUBLE, BIT, SHORT, INT, LONG = ir.FloatType(), ir.DoubleType(), *(ir.IntType(size) for size in (1, 16, 32, 64))
+FLOATS, DOUBLES, BITS, SHORTS, INTS = (ir.VectorType(each, LANES) for each in (FLOAT, DOUBLE, BIT, SHORT, INT))
+NAN = ir.Constant(FLOATS, [ir.Constant(FLOAT, float("nan"))] * LANES)
+ZERO = ir.Constant(FLOATS, [ir.Constant(FLOAT, 0.0)] * LANES)
+
+Signature = tuple[Any, Callable[..., Any]]
+
+
+def _step(function: Callable[..., Signature]) -> Callable[..., Any]:
+    """numba's `intrinsic`, as mypy may see it: called without the typing context."""
+    step: Callable[..., Any] = intrinsic(function)
+    return step
+
+
+def _available() -> bool:
+    """Whether numba compiles for a CPU that has the instructions: it may be told to compile for another one."""
+    features = cpu_target.target_context.codegen().magic_tuple()[2].split(",")
+    return {"+avx512f", "+avx512bw", "+avx512dq", "+avx512vl"} <= set(features)
+
+
+AVAILABLE = _available()
+
+
+def _place(context: Any, builder: Any, kind: Any, array: Any, index: Any, vector: Any) -> Any:
+    """The address of array[index], as that of a vector."""
+    data = context.make_array(kind)(context, builder, array).data
+    return builder.bitcast(builder.gep(data, [index]), vector.as_pointer())
+
+
+def _load(context: Any, builder: Any, kind: Any, array: Any, index: Any, vector: Any = FLOATS) -> Any:
+    found = builder.load(_place(context, builder, kind, array, index, vector), typ=vector)
+    found.align = vector.element.get_abi_size(context.target_data)
+    return found
+
+
+def _store(context: Any, builder: Any, kind: Any, array: Any, index: Any, value: Any) -> None:
+    stored = builder.store(value, _place(context, builder, kind, array, index, value.type))
+    stored.align = value.type.element.get_abi_size(context.target_data)
+
+
+def _call(builder: Any, name: str, result: Any, *arguments: Any) -> Any:
+    kind = ir.FunctionType(result, [each.type for each in arguments])
+    function = cgutils.get_or_insert_function(builder.module, kind, name)  # type: ignore[no-untyped-call]
+    return builder.call(function, arguments)
+
+
+def _all(builder: Any, value: Any) -> Any:
+    """A vector with one value in all lanes."""
+    nothing = ir.Constant(ir.VectorType(value.type, LANES), ir.Undefined)
+    one = builder.insert_element(nothing, value, INT(0))
+    return builder.shuffle_vector(one, nothing, ir.Constant(INTS, [0] * LANES))
+
+
+def _row(context: Any, builder: Any, kind: Any, row: Any, start: Any, stop: Any) -> tuple[Any, Any, Any]:
+    """row[start:start + 16], NaN from `stop` on; which lanes are before `stop`; which hold a number."""
+    lanes = ir.Constant(INTS, list(range(LANES)))
+    inside = builder.icmp_signed("<", lanes, _all(builder, builder.trunc(builder.sub(stop, start), INT)))
+    place = _place(context, builder, kind, row, start, FLOATS)
+    value = _call(builder, "llvm.masked.load.v16f32.p0", FLOATS, place, inside, NAN)
+    return value, inside, builder.fcmp_ordered("ord", value, value)
+
+
+def _count(builder: Any, lanes: Any) -> Any:
+    bits = _call(builder, "llvm.ctpop.i16", SHORT, builder.bitcast(lanes, SHORT))
+    return builder.zext(bits, LONG)
+
+
+@_step
+def close_gaps(_: Any, row: Any, start: Any, stop: Any, values: Any, at: Any) -> Signature:
+    """values[at:] = row[start:start + 16], before `stop`, without the NaNs. Returns how many."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        row_, start_, stop_, values_, at_ = arguments
+        value, _, known = _row(context, builder, signature.args[0], row_, start_, stop_)
+        packed = _call(builder, "llvm.x86.avx512.mask.compress.v16f32", FLOATS, value, value, known)
+        _store(context, builder, signature.args[3], values_, at_, packed)
+        return _count(builder, known)
+
+    return types.int64(row, types.int64, types.int64, values, types.int64), generate
+
+
+@_step
+def locate(_: Any, values: Any, at: Any, tables: Any, last: Any, shift: Any, buckets: Any) -> Signature:
+    """buckets[at:at + 16] = bucket of each of values[at:at + 16], which never falls as the value rises.
+
+    tables, float32 [32]: the lower ends of 16 segments, ascending, and the buckets per unit of each. A segment has
+    2^shift buckets: from segment · 2^shift on; `last` = 2^shift − 1. What lies outside its segment is clamped, and
+    0 · inf and inf − inf give a segment's first bucket. ±0 are one value to each of the steps.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        values_, at_, tables_, last_, shift_, buckets_ = arguments
+        value = _load(context, builder, signature.args[0], values_, at_)
+        ends = _load(context, builder, signature.args[2], tables_, LONG(0))
+        slopes = _load(context, builder, signature.args[2], tables_, LONG(LANES))
+        segment = ir.Constant(INTS, [0] * LANES)
+        for step in (8, 4, 2, 1):  # binary search; the ends are in one register
+            probe = builder.or_(segment, ir.Constant(INTS, [step] * LANES))
+            reached = builder.fcmp_ordered(">=", value, _look_up(builder, ends, probe))
+            segment = builder.select(reached, probe, segment)
+        above = builder.fsub(value, _look_up(builder, ends, segment))
+        place = builder.fmul(above, _look_up(builder, slopes, segment))
+        place = builder.select(builder.fcmp_ordered(">", place, ZERO), place, ZERO)
+        last_ = _all(builder, last_)
+        place = builder.select(builder.fcmp_ordered("<", place, last_), place, last_)
+        found = builder.add(builder.fptosi(place, INTS), builder.shl(segment, _all(builder, shift_)))
+        _store(context, builder, signature.args[5], buckets_, at_, builder.trunc(found, SHORTS))
+        return context.get_dummy_value()
+
+    return types.void(values, types.int64, tables, types.float32, types.int32, buckets), generate
+
+
+def _look_up(builder: Any, table: Any, index: Any) -> Any:
+    return _call(builder, "llvm.x86.avx512.permvar.sf.512", FLOATS, table, index)
+
+
+@_step
+def add_up(_: Any, numbers: Any, start: Any, before: Any) -> Signature:
+    """numbers[start:start + 16] becomes its running total, from `before` on. Returns the last."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        numbers_, start_, before_ = arguments
+        total = _load(context, builder, signature.args[0], numbers_, start_, INTS)
+        zeros = ir.Constant(INTS, [0] * LANES)
+        for step in (1, 2, 4, 8):
+            moved = ir.Constant(INTS, [k - step + LANES if k >= step else 0 for k in range(LANES)])
+            total = builder.add(total, builder.shuffle_vector(zeros, total, moved))
+        total = builder.add(total, _all(builder, before_))
+        _store(context, builder, signature.args[0], numbers_, start_, total)
+        return builder.extract_element(total, INT(LANES - 1))
+
+    return types.int32(numbers, types.int64, types.int32), generate
+
+
+@_step
+def compare(_: Any, value: Any, others: Any, start: Any) -> Signature:
+    """How many of others[start:start + 16] are below `value`, plus how many are at most `value`."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        value_, others_, start_ = arguments
+        window, value_ = _load(context, builder, signature.args[1], others_, start_), _all(builder, value_)
+        below, to = builder.fcmp_ordered("<", window, value_), builder.fcmp_ordered("<=", window, value_)
+        both = builder.shuffle_vector(below, to, ir.Constant(ir.VectorType(INT, 32), list(range(32))))
+        return _call(builder, "llvm.ctpop.i32", INT, builder.bitcast(both, INT))
+
+    return types.int32(types.float32, others, types.int64), generate
+
+
+@_step
+def lowest_and_highest(_: Any, values: Any, start: Any) -> Signature:
+    """The least and the greatest of values[start:start + 16], of which none may be NaN."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        value = _load(context, builder, signature.args[0], *arguments)
+        found = []
+        for sign in "<>":
+            best = value
+            for step in (8, 4, 2, 1):
+                moved = builder.shuffle_vector(best, best, ir.Constant(INTS, [k ^ step for k in range(LANES)]))
+                best = builder.select(builder.fcmp_ordered(sign, best, moved), best, moved)
+            found.append(builder.extract_element(best, INT(0)))
+        return context.make_tuple(builder, signature.return_type, found)
+
+    pair = types.UniTuple(types.float32, 2)  # type: ignore[no-untyped-call]
+    return pair(values, types.int64), generate
+
+
+@_step
+def crowded_of(_: Any, buckets: Any, start: Any, stop: Any, crowds: Any, members: Any, at: Any) -> Signature:
+    """members[at:] = those k of start … start + 15, before `stop`, where crowds[buckets[k]] ≥ 0. Returns how many."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        buckets_, start_, stop_, crowds_, members_, at_ = arguments
+        numbers = ir.Constant(INTS, list(range(LANES)))
+        inside = builder.icmp_signed("<", numbers, _all(builder, builder.trunc(builder.sub(stop_, start_), INT)))
+        bucket = builder.zext(_load(context, builder, signature.args[0], buckets_, start_, SHORTS), INTS)
+        none = ir.Constant(INTS, [-1] * LANES)
+        place = _place(context, builder, signature.args[3], crowds_, LONG(0), INT)
+        gather = "llvm.x86.avx512.mask.gather.dpi.512"
+        crowd = _call(builder, gather, INTS, none, place, bucket, inside, INT(4))
+        crowded = builder.icmp_signed(">", crowd, none)
+        here = builder.add(numbers, _all(builder, builder.trunc(start_, INT)))
+        packed = _call(builder, "llvm.x86.avx512.mask.compress.v16i32", INTS, here, here, crowded)
+        _store(context, builder, signature.args[4], members_, at_, packed)
+        return _count(builder, crowded)
+
+    return types.int64(buckets, types.int64, types.int64, crowds, members, types.int64), generate
+
+
+@_step
+def open_gaps(_: Any, row: Any, start: Any, stop: Any, numbers: Any, at: Any, factor: Any, result: Any) -> Signature:
+    """result[start:start + 16], before `stop` = numbers[at:] · factor where `row` is a number, NaN elsewhere.
+
+    The product is float64, rounded once to float32. Returns how many of `numbers` were used.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        row_, start_, stop_, numbers_, at_, factor_, result_ = arguments
+        _, inside, known = _row(context, builder, signature.args[0], row_, start_, stop_)
+        number = builder.sitofp(_load(context, builder, signature.args[3], numbers_, at_, INTS), DOUBLES)
+        product = builder.fptrunc(builder.fmul(number, _all(builder, factor_)), FLOATS)
+        spread = _call(builder, "llvm.x86.avx512.mask.expand.v16f32", FLOATS, product, NAN, known)
+        place = _place(context, builder, signature.args[6], result_, start_, FLOATS)
+        _call(builder, "llvm.masked.store.v16f32.p0", ir.VoidType(), spread, place, inside)
+        return _count(builder, known)
+
+    arguments = (row, types.int64, types.int64, numbers, types.int64, types.float64, result)
+    return types.int64(*arguments), generate
