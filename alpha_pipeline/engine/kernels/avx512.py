@@ -64,6 +64,10 @@ def _call(builder: Any, name: str, result: Any, *arguments: Any) -> Any:
     return builder.call(function, arguments)
 
 
+def _variable(builder: Any, value: Any) -> Any:
+    return cgutils.alloca_once_value(builder, value)  # type: ignore[no-untyped-call]
+
+
 def _all(builder: Any, value: Any) -> Any:
     """A vector with one value in all lanes."""
     nothing = ir.Constant(ir.VectorType(value.type, LANES), ir.Undefined)
@@ -71,13 +75,19 @@ def _all(builder: Any, value: Any) -> Any:
     return builder.shuffle_vector(one, nothing, ir.Constant(INTS, [0] * LANES))
 
 
-def _row(context: Any, builder: Any, kind: Any, row: Any, start: Any, stop: Any) -> tuple[Any, Any, Any]:
-    """row[start:start + 16], NaN from `stop` on; which lanes are before `stop`; which hold a number."""
+def _row(context: Any, builder: Any, kind: Any, row: Any, start: Any, stop: Any, common: Any) -> tuple[Any, ...]:
+    """row[start:start + 16], NaN from `stop` on; which are before `stop`; which hold `common`; and another number."""
     lanes = ir.Constant(INTS, list(range(LANES)))
     inside = builder.icmp_signed("<", lanes, _all(builder, builder.trunc(builder.sub(stop, start), INT)))
     place = _place(context, builder, kind, row, start, FLOATS)
     value = _call(builder, "llvm.masked.load.v16f32.p0", FLOATS, place, inside, NAN)
-    return value, inside, builder.fcmp_ordered("ord", value, value)
+    common = _all(builder, common)
+    return (
+        value,
+        inside,
+        builder.fcmp_ordered("==", value, common),
+        builder.and_(builder.fcmp_ordered("ord", value, value), builder.fcmp_unordered("!=", value, common)),
+    )
 
 
 def _count(builder: Any, lanes: Any) -> Any:
@@ -86,17 +96,17 @@ def _count(builder: Any, lanes: Any) -> Any:
 
 
 @_step
-def close_gaps(_: Any, row: Any, start: Any, stop: Any, values: Any, at: Any) -> Signature:
-    """values[at:] = row[start:start + 16], before `stop`, without the NaNs. Returns how many."""
+def close_gaps(_: Any, row: Any, start: Any, stop: Any, common: Any, values: Any, at: Any) -> Signature:
+    """values[at:] = row[start:start + 16], before `stop`, without NaN and `common`. Returns how many."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        row_, start_, stop_, values_, at_ = arguments
-        value, _, known = _row(context, builder, signature.args[0], row_, start_, stop_)
+        row_, start_, stop_, common_, values_, at_ = arguments
+        value, _, _, known = _row(context, builder, signature.args[0], row_, start_, stop_, common_)
         packed = _call(builder, "llvm.x86.avx512.mask.compress.v16f32", FLOATS, value, value, known)
-        _store(context, builder, signature.args[3], values_, at_, packed)
+        _store(context, builder, signature.args[4], values_, at_, packed)
         return _count(builder, known)
 
-    return types.int64(row, types.int64, types.int64, values, types.int64), generate
+    return types.int64(row, types.int64, types.int64, types.float32, values, types.int64), generate
 
 
 @_step
@@ -135,21 +145,40 @@ def _look_up(builder: Any, table: Any, index: Any) -> Any:
 
 
 @_step
-def add_up(_: Any, numbers: Any, start: Any, before: Any) -> Signature:
-    """numbers[start:start + 16] becomes its running total, from `before` on. Returns the last."""
+def add_up(_: Any, numbers: Any, count: Any) -> Signature:
+    """numbers[:count], rounded up to 16, become their running totals. Returns the largest of the numbers."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        numbers_, start_, before_ = arguments
-        total = _load(context, builder, signature.args[0], numbers_, start_, INTS)
+        numbers_, count_ = arguments
         zeros = ir.Constant(INTS, [0] * LANES)
-        for step in (1, 2, 4, 8):
-            moved = ir.Constant(INTS, [k - step + LANES if k >= step else 0 for k in range(LANES)])
-            total = builder.add(total, builder.shuffle_vector(zeros, total, moved))
-        total = builder.add(total, _all(builder, before_))
-        _store(context, builder, signature.args[0], numbers_, start_, total)
-        return builder.extract_element(total, INT(LANES - 1))
+        carried, largest = _variable(builder, zeros), _variable(builder, zeros)
+        with cgutils.for_range_slice(builder, LONG(0), count_, LONG(LANES), LONG) as (start, _):
+            total = _load(context, builder, signature.args[0], numbers_, start, INTS)
+            most = builder.load(largest)
+            builder.store(builder.select(builder.icmp_signed(">", total, most), total, most), largest)
+            for step in (1, 2, 4, 8):
+                moved = ir.Constant(INTS, [k - step + LANES if k >= step else 0 for k in range(LANES)])
+                total = builder.add(total, builder.shuffle_vector(zeros, total, moved))
+            total = builder.add(total, builder.load(carried))
+            _store(context, builder, signature.args[0], numbers_, start, total)
+            last = ir.Constant(INTS, [LANES - 1] * LANES)
+            builder.store(builder.shuffle_vector(total, total, last), carried)
+        return _call(builder, "llvm.vector.reduce.smax.v16i32", INT, builder.load(largest))
 
-    return types.int32(numbers, types.int64, types.int32), generate
+    return types.int32(numbers, types.int64), generate
+
+
+@_step
+def fetch_for_writing(_: Any, row: Any, start: Any) -> Signature:
+    """Have row[start] on its way to the first cache by the time it is written to."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        row_, start_ = arguments
+        place = _place(context, builder, signature.args[0], row_, start_, FLOATS)
+        _call(builder, "llvm.prefetch.p0", ir.VoidType(), place, INT(1), INT(3), INT(1))
+        return context.get_dummy_value()
+
+    return types.void(row, types.int64), generate
 
 
 @_step
@@ -208,21 +237,35 @@ def crowded_of(_: Any, buckets: Any, start: Any, stop: Any, crowds: Any, members
 
 
 @_step
-def open_gaps(_: Any, row: Any, start: Any, stop: Any, numbers: Any, at: Any, factor: Any, result: Any) -> Signature:
-    """result[start:start + 16], before `stop` = numbers[at:] · factor where `row` is a number, NaN elsewhere.
+def open_gaps(
+    _: Any, row: Any, start: Any, stop: Any, common: Any, its_rank: Any, numbers: Any, at: Any, factor: Any, result: Any
+) -> Signature:
+    """result[start:start + 16], before `stop` = numbers[at:] · factor where `row` is a number that is not `common`.
 
-    The product is float64, rounded once to float32. Returns how many of `numbers` were used.
+    There it is `its_rank`, and NaN where `row` is. The product is float64, rounded once to float32. Returns how many of
+    `numbers` were used.
     """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        row_, start_, stop_, numbers_, at_, factor_, result_ = arguments
-        _, inside, known = _row(context, builder, signature.args[0], row_, start_, stop_)
-        number = builder.sitofp(_load(context, builder, signature.args[3], numbers_, at_, INTS), DOUBLES)
+        row_, start_, stop_, common_, its_rank_, numbers_, at_, factor_, result_ = arguments
+        _, inside, shared, known = _row(context, builder, signature.args[0], row_, start_, stop_, common_)
+        number = builder.sitofp(_load(context, builder, signature.args[5], numbers_, at_, INTS), DOUBLES)
         product = builder.fptrunc(builder.fmul(number, _all(builder, factor_)), FLOATS)
-        spread = _call(builder, "llvm.x86.avx512.mask.expand.v16f32", FLOATS, product, NAN, known)
-        place = _place(context, builder, signature.args[6], result_, start_, FLOATS)
+        others = builder.select(shared, _all(builder, its_rank_), NAN)
+        spread = _call(builder, "llvm.x86.avx512.mask.expand.v16f32", FLOATS, product, others, known)
+        place = _place(context, builder, signature.args[8], result_, start_, FLOATS)
         _call(builder, "llvm.masked.store.v16f32.p0", ir.VoidType(), spread, place, inside)
         return _count(builder, known)
 
-    arguments = (row, types.int64, types.int64, numbers, types.int64, types.float64, result)
+    arguments = (
+        row,
+        types.int64,
+        types.int64,
+        types.float32,
+        types.float32,
+        numbers,
+        types.int64,
+        types.float64,
+        result,
+    )
     return types.int64(*arguments), generate

@@ -39,6 +39,7 @@ from alpha_pipeline.engine.kernels.avx512 import (
     close_gaps,
     compare,
     crowded_of,
+    fetch_for_writing,
     locate,
     lowest_and_highest,
     open_gaps,
@@ -47,13 +48,13 @@ from alpha_pipeline.engine.kernels.kernel import Matrix
 from alpha_pipeline.jit import njit
 
 WIDEST = 30_000  # columns, so that a bucket fits 16 bits
-ROWS = 64  # a block: 0.75 MB of 3,000 columns, which stays in a core's own cache
+ROWS = 32  # a block: 0.4 MB of 3,000 columns, which stays in a core's own cache
 SAMPLE = 128  # values of a row
 SEGMENTS = 16
 WINDOW = 16  # values compared at once
 LEVELS = 8  # distinct values of a row that are simply counted
 DEPTH = 3  # times that crowded buckets are divided
-SHARE = 0.5  # of a row's values that may be crowded
+SHARE = 0.3  # of a row's values that may be crowded
 FEW = 4  # windows per value of a crowd, which is not divided then
 PATIENCE = 2  # windows per value of a row, before it is sorted instead
 NAN = np.float32(np.nan)
@@ -73,6 +74,17 @@ Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 Ints = NDArray[np.int32]
 Shorts = NDArray[np.uint16]
+
+
+@njit
+def _take_common(sample: Floats, known: int) -> tuple[Any, int]:
+    """A value that is a twentieth of the sorted sample or more, and how often; NaN and 0 if there is none."""
+    common, times, run = NAN, 0, known // 20
+    for k in range(known - run if run > 0 else 0):
+        common = sample[k] if sample[k] == sample[k + run] else common
+    for k in range(known):
+        times += 1 if sample[k] == common else 0
+    return common, times
 
 
 @njit
@@ -138,20 +150,14 @@ def _sort_into_buckets(values: Floats, bucket: Shorts, count: int, buckets: int,
     starts[: buckets + 2 + WINDOW] = 0
     for k in range(count):
         starts[bucket[k] + TWO] += ONE
-    most = NONE
-    for b in range(buckets + 2):
-        most = max(most, starts[b])
-    total = NONE
-    for b in range(0, buckets + 2, WINDOW):
-        total = add_up(starts, b, total)
+    most: int = add_up(starts, buckets + 2)
     for k in range(count):
         b = bucket[k] + ONE
         place = starts[b]
         starts[b] = place + ONE
         ordered[np.uint32(place)] = values[k]
     ordered[count : count + WINDOW] = NAN
-    largest: int = most
-    return largest
+    return most
 
 
 @njit
@@ -270,17 +276,28 @@ def rank_rows(
         known = len(sample)
         while known > 0 and sample[known - 1] != sample[known - 1]:
             known -= 1
+        common, times = _take_common(sample, known)
+        if times > 0 and _count_levels(row, sample, known, result):
+            gave_up[i] = False
+            continue
+        if times > 0:
+            kept = 0
+            for k in range(known):
+                sample[kept] = sample[k]
+                kept += 1 if sample[k] != common else 0
+            known = kept
         if known == 0:
             sample[0], known = ZERO, 1
         repeated = _segments(sample, known, last + np.float32(1), tables)
-        if repeated >= SEGMENTS // 2 and _count_levels(row, sample, known, result):
+        if times == 0 and repeated >= SEGMENTS // 2 and _count_levels(row, sample, known, result):
             gave_up[i] = False
             continue
         count = 0
         for j in range(0, width, WINDOW):
-            count += close_gaps(row, j, width, values[0], count)
+            count += close_gaps(row, j, width, common, values[0], count)
         for k in range(0, count, WINDOW):
             locate(values[0], k, tables, last, shift, bucket[0])
+            fetch_for_writing(result, k)
         level, here, failed = 0, buckets, False
         counts[0] = count
         while True:
@@ -288,7 +305,7 @@ def rank_rows(
             crowded, effort = 0, 0
             if most > WINDOW:
                 crowded, effort = _find_crowds(here, starts, ordered, crowd_of, bounds, bases)
-                if crowded > SHARE * count or (level == DEPTH - 1 and effort > PATIENCE * count):
+                if crowded > SHARE * width or (level == DEPTH - 1 and effort > PATIENCE * width):
                     failed = True
                     break
             _count_smaller(values[level], bucket[level], counts[level], starts, ordered, twice[level])
@@ -322,12 +339,21 @@ def rank_rows(
             level -= 1
             for m in range(counts[level + 1]):
                 twice[level, members[level, m]] += twice[level + 1, m]
-        half_step = 0.5 / (count - 1.0)
-        if count == 1:
-            twice[0, 0], half_step = ONE, 0.5
+        copies, below = NONE, NONE
+        if times > 0:
+            for j in range(width):
+                copies += ONE if row[j] == common else NONE
+            for k in range(count):
+                smaller = values[0, k] < common
+                below += ONE if smaller else NONE
+                twice[0, k] += NONE if smaller else copies + copies
+        half_step = 0.5 / (count + copies - 1.0)
+        its_rank = np.float32(np.float64(below + below + copies - 1) * half_step)
+        if count + copies == 1:
+            twice[0, 0], half_step, its_rank = ONE, 0.5, HALF
         k = 0
         for j in range(0, width, WINDOW):
-            k += open_gaps(row, j, width, twice[0], k, half_step, result)
+            k += open_gaps(row, j, width, common, its_rank, twice[0], k, half_step, result)
         gave_up[i] = False
     return failures
 
