@@ -14,6 +14,10 @@ from __future__ import annotations
 class AlphaPipelineError(Exception):
     """Base of all errors that a user can cause and mend."""
 
+    def picture(self) -> str:
+        """What shows the place of the fault, in lines below the message; empty where there is nothing to show."""
+        return ""
+
 
 class BadInput(AlphaPipelineError):
     """Input that cannot be used.

@@ -137,13 +137,14 @@ class Evaluator:
         """Names of the fields and groups that expressions may use on this panel."""
         return held_data(self.panel)
 
-    def check(self, expression: Node | Parsed) -> None:
-        """Refuse what cannot be an alpha on this panel.
+    def check(self, expression: Node | Parsed, profile: str = "all") -> None:
+        """Refuse what cannot be an alpha on this panel, or uses what a profile lacks.
 
         Raises:
             TypeProblem: see `expression.check`; or a lookback longer than the panel's history.
         """
-        check(expression, self.available, catalogue=self.catalogue, choices=self.settings.language)
+        language = self.settings.language
+        check(expression, self.available, catalogue=self.catalogue, profile=profile, choices=language)
         days = lookback(expression.node if isinstance(expression, Parsed) else expression, self.catalogue)
         if days >= len(self.panel.dates):
             history = f"{days} of {len(self.panel.dates)} days"

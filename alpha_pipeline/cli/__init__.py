@@ -7,14 +7,17 @@ line of stdout is one JSON object; everything for people goes to stderr then.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
 from alpha_pipeline import __version__
+from alpha_pipeline.cli.commands import command
 from alpha_pipeline.errors import AlphaPipelineError
 
 BAD, INTERRUPTED = 2, 130  # all four codes: see `display`
+CLOSED_PIPE = 141  # what the shell shows for a program that SIGPIPE ended
 ABORTED = "aborted; what was committed before is kept\n"
 
 
@@ -30,7 +33,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"alpha-pipeline {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
 
-    def command(name: str, summary: str) -> argparse.ArgumentParser:
+    def add(name: str, summary: str) -> argparse.ArgumentParser:
         made = commands.add_parser(name, help=summary, description=summary)
         made.add_argument("--home", help="folder of all state (default: $ALPHA_HOME or .alpha)")
         made.add_argument("--json", action="store_true", help="print one JSON object as the last line of stdout")
@@ -44,36 +47,37 @@ def build_parser() -> argparse.ArgumentParser:
         made.add_argument("--universe", help="TOPn by traded value (default TOP3000)")
         made.add_argument("--memory", help="budget for buffers and caches, e.g. 2GiB")
 
-    mine = command("mine", "Run the whole pipeline for a new generation run.")
+    mine = add("mine", "Run the whole pipeline for a new generation run.")
     source(mine)
     mine.add_argument("--generator", help="random or genetic (default genetic)")
     mine.add_argument("--candidates", type=int, help="distinct expressions to propose (default 500)")
     mine.add_argument("--seed", type=int, help="makes the run repeatable; by default each run has its own")
 
-    source(command("ingest", "Read prices, clean them, build the panel and make it the current one."))
+    source(add("ingest", "Read prices, clean them, build the panel and make it the current one."))
 
     for name, summary in (
         ("evaluate", "Simulate one expression and print its figures."),
         ("validate", "Put expressions through all eight stages; exit 1 if one is rejected."),
     ):
-        made = command(name, summary)
+        made = add(name, summary)
         made.add_argument(
             "expression", type=str.strip, nargs=None if name == "evaluate" else "?", help="Fast Expression text"
         )
         made.add_argument("--panel", help="panel version (default: the current one)")
+        made.add_argument("--profile", help="read it as: user, consultant, legacy101 or all (default all)")
         if name == "evaluate":
             made.add_argument("--window", default="search", help="search (default), gate or full")
         else:
             made.add_argument("--file", help="text file with one expression a line")
 
-    listing = command("operators", "List the operators of the language, or print the page of one.")
+    listing = add("operators", "List the operators of the language, or print the page of one.")
     listing.add_argument("name", nargs="?", help="an operator")
     listing.add_argument("--profile", help="user, consultant, legacy101 or all (default all)")
     for name, summary in (
         ("check", "Parse and type-check programs without evaluating them; exit 1 if one does not pass."),
         ("explain", "Print the tree of an expression with type, unit and lookback at each node."),
     ):
-        made = command(name, summary)
+        made = add(name, summary)
         made.add_argument(
             "expression", type=str.strip, nargs=None if name == "explain" else "?", help="Fast Expression program"
         )
@@ -86,15 +90,15 @@ def build_parser() -> argparse.ArgumentParser:
                 "--behaviour", action="store_true", help="add a hash that is equal for expressions that rank alike"
             )
 
-    export = command("export", "Write the accepted alphas to a file.")
+    export = add("export", "Write the accepted alphas to a file.")
     export.add_argument("--format", choices=["json", "csv"], default="json")
     export.add_argument("--out", help="folder to write to (default: <home>/exports)")
     export.add_argument("--panel", help="panel version whose market is meant (default: the current one)")
 
-    universe = command("universe", "Show the universe of the panel, month by month.")
+    universe = add("universe", "Show the universe of the panel, month by month.")
     universe.add_argument("--panel", help="panel version (default: the current one)")
 
-    ui = command("ui", "Start Dagster's UI and daemon on this home.")
+    ui = add("ui", "Start Dagster's UI and daemon on this home.")
     ui.add_argument("--host", default="127.0.0.1")
     ui.add_argument("--port", type=int, default=3000)
     return parser
@@ -111,12 +115,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     options = build_parser().parse_args([_expression_or_option(argument) for argument in given])
     try:
-        from alpha_pipeline.cli.commands import COMMANDS  # imports the numerical libraries; --help needs none of them
-
-        return COMMANDS[options.command](options)
+        return command(options.command)(options)
     except AlphaPipelineError as error:
         sys.stderr.write(f"error: {error}\n")
+        for line in error.picture().splitlines():
+            sys.stderr.write(f"  {line}\n")
         return BAD
+    except BrokenPipeError:  # whoever read our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return CLOSED_PIPE
     except KeyboardInterrupt:
         sys.stderr.write(ABORTED)
         return INTERRUPTED

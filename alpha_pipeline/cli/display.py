@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from types import TracebackType
@@ -35,7 +36,7 @@ def warn(warnings: Sequence[str]) -> None:
 
 def say(text: str, style: str | None = None) -> None:
     """A line for people, on stderr: as it is, folded by the terminal and not by us."""
-    errors.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+    errors.print(_printable(text), style=style, markup=False, highlight=False, soft_wrap=True)
 
 
 def figure(value: float | None) -> str:
@@ -63,7 +64,15 @@ def _plain(value: Any) -> Any:
 
 def show(text: str, style: str | None = None) -> None:
     """A line of results, on stdout: as it is, folded by the terminal and not by us."""
-    output.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+    output.print(_printable(text), style=style, markup=False, highlight=False, soft_wrap=True)
+
+
+def _printable(text: str) -> str:
+    """The text without control characters, which a user's file may hold and a terminal would obey."""
+    return _CONTROL.sub("�", text)
+
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
 def show_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]], wide: str = "") -> None:

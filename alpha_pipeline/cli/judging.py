@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import time
+from dataclasses import replace
 from typing import Any
 
 from alpha_pipeline.backtest import Metrics
 from alpha_pipeline.cli.display import DONE, REJECTED, emit, figure, show, show_table, warn
-from alpha_pipeline.cli.language import read_programs
+from alpha_pipeline.cli.language import profile_of, read_programs
 from alpha_pipeline.errors import BadInput
 from alpha_pipeline.expression import parse_text
 from alpha_pipeline.ledger import METRICS
@@ -32,8 +33,9 @@ def evaluate(options: argparse.Namespace) -> int:
     if days.start == days.stop:
         mend = "let ALPHA_GATE_FROM and ALPHA_VAULT_FROM leave some"
         raise BadInput(f"the {options.window} window holds no day of the panel", "option --window", mend)
-    parsed = parse_text(options.expression)
-    bench.evaluator.check(parsed)
+    profile = profile_of(options)
+    parsed = parse_text(options.expression, profile, bench.evaluator.settings.language)
+    bench.evaluator.check(parsed, profile)
     begun = time.perf_counter()
     trial = bench.evaluator.evaluate(parsed.node)
     seconds = time.perf_counter() - begun
@@ -59,6 +61,8 @@ def evaluate(options: argparse.Namespace) -> int:
         )
         return DONE
     warn(panel.info.warnings)
+    if metrics.long_count == metrics.short_count == 0:
+        warn(["it holds no position on any day of the window: the figures say nothing"])
     rows = [[name, figure(value)] for name, value in metrics_json(metrics).items()]
     rows += [["sharpe one day later", figure(late)], ["days", str(metrics.days)]]
     title = f"{panel.info.label} {trial.expression}  ({options.window} window)".strip()
@@ -73,7 +77,7 @@ def validate(options: argparse.Namespace) -> int:
     texts = [options.expression] if options.file is None else [text for _, text in read_programs(options.file)]
     workbench = Workbench(load_settings(home=options.home))
     panel = workbench.home.panel(options.panel)
-    bench = workbench.bench(panel)
+    bench = replace(workbench.bench(panel), profile=profile_of(options))
     results = [judged(text, bench) for text in texts]
     rejected = sum(result["status"] == "rejected" for result in results)
     if options.json:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Collection, Iterator
+import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 from rich.markdown import Markdown
 from rich.tree import Tree
 
-from alpha_pipeline.cli.display import DONE, REJECTED, emit, output, say, show, show_table
-from alpha_pipeline.engine.behaviour import Probe
+from alpha_pipeline.cli.display import DONE, INTERRUPTED, REJECTED, emit, output, say, show, show_table
 from alpha_pipeline.errors import BadInput
-from alpha_pipeline.evaluator import held_data, panel_catalogue
 from alpha_pipeline.expression import (
     CATALOGUE,
     FIELDS,
@@ -22,13 +21,13 @@ from alpha_pipeline.expression import (
     Call,
     Catalogue,
     Choices,
-    Constant,
     ExpressionError,
     Field,
     Node,
     Operator,
     Parsed,
     Slot,
+    Unit,
     canonical,
     check,
     depth,
@@ -43,6 +42,7 @@ from alpha_pipeline.expression import (
     scale_exponent,
     to_text,
 )
+from alpha_pipeline.expression.check import value_type
 from alpha_pipeline.expression.errors import nearest
 from alpha_pipeline.expression.operator import SPELLINGS, folded
 from alpha_pipeline.expression.profiles import LEGACY_SPELLINGS, available
@@ -54,7 +54,7 @@ from alpha_pipeline.settings import load_settings
 
 def operators(options: argparse.Namespace) -> int:
     """List the operators, or print the page of one."""
-    profile = _profile(options.profile)
+    profile = profile_of(options)
     if options.name is not None:
         return _operator_page(options.name, options.json)
     chosen = operators_of(profile)
@@ -62,8 +62,8 @@ def operators(options: argparse.Namespace) -> int:
     if options.json:
         emit({"profile": profile, "counts": counts, "operators": [_about(each) for each in chosen]})
         return DONE
-    rows = [[each.signature, each.category, "yes" if available(each, "user") else "", each.summary] for each in chosen]
-    show_table(f"operators of profile {profile}", ["operator", "category", "user", "summary"], rows, wide="summary")
+    rows = [[each.name, "yes" if available(each, "user") else "", each.summary] for each in chosen]
+    show_table(f"operators of profile {profile}", ["operator", "user", "summary"], rows, wide="summary")
     show("operators by profile: " + ", ".join(f"{name} {count}" for name, count in counts.items()))
     return DONE
 
@@ -111,22 +111,32 @@ def check_programs(options: argparse.Namespace) -> int:
     """Parse and type-check programs; nothing is evaluated."""
     if (options.expression is None) == (options.file is None):
         raise BadInput("there must be one expression or --file, and not both", "check", "give one of them")
-    profile = _profile(options.profile)
+    profile = profile_of(options)
     choices = load_settings(home=options.home).language
     catalogue = CATALOGUE if options.fields is None else CATALOGUE.with_fields(load_fields(options.fields))
     catalogue, held = _data(options.home, catalogue)
-    programs = [(1, options.expression)] if options.file is None else list(read_programs(options.file))
-    found = [judged(line, text, profile, catalogue, held, choices, not options.json) for line, text in programs]
-    refused = sum(not result["typed"] for result in found)
-    if options.json:
-        for result in found:
-            emit(result)
-    elif options.file is not None:
-        show(f"{len(found)} programs: {sum(r['parsed'] for r in found)} parse, {len(found) - refused} type-check")
-    return REJECTED if refused else DONE
+    programs = [(1, options.expression)] if options.file is None else read_programs(options.file)
+    count = parsed = typed = 0
+    try:
+        for line, text in programs:
+            result = judged(line, text, profile, catalogue, held, choices, not options.json)
+            if options.json:
+                emit(result)
+            count, parsed, typed = count + 1, parsed + result["parsed"], typed + result["typed"]
+    except KeyboardInterrupt:
+        say(f"stopped: {count} of {len(programs)} programs were checked")
+        return INTERRUPTED
+    if options.file is not None and not options.json:
+        noun = "program" if count == 1 else "programs"
+        show(f"{count} {noun}: {parsed} parse, {typed} type-check")
+    return REJECTED if typed < count else DONE
 
 
-def read_programs(file: str) -> Iterator[tuple[int, str]]:
+_COMMENT = re.compile(r"(?:/\*.*\*/\s*)?(?:(?:#|//).*)?")
+"""A line without a program: blank, or comments alone."""
+
+
+def read_programs(file: str) -> list[tuple[int, str]]:
     """The programs of a text file, one a line, with their line numbers; blank lines and comment lines are skipped.
 
     Raises:
@@ -138,10 +148,13 @@ def read_programs(file: str) -> Iterator[tuple[int, str]]:
         why = getattr(error, "strerror", None) or "it is not UTF-8"
         raise BadInput(f"cannot be read as text ({why})", file, "name a UTF-8 text file") from error
     told = [(number, line.strip()) for number, line in enumerate(lines, 1)]
-    programs = [(number, line) for number, line in told if line and not line.startswith("#")]
+    programs = [(number, line) for number, line in told if not _COMMENT.fullmatch(line)]
     if not programs:
         raise BadInput("it holds no expression", file, "write one expression a line")
-    yield from programs
+    broken = next((number for number, line in programs if line.endswith(";")), None)
+    if broken is not None:
+        say(f"note: line {broken} ends in `;`: a file holds one program a line, so join its statements on one line")
+    return programs
 
 
 def judged(
@@ -190,22 +203,23 @@ def runs_elsewhere(node: Node) -> str | None:
 
 def show_judgement(result: dict[str, Any], text: str, parsed: Parsed | None, error: ExpressionError | None) -> None:
     """A program's verdict for people: the canonical text, or the fault under a caret, then what else is to be known."""
+    show(f"line {result['line']}: {text if len(text) <= 100 else text[:99] + '…'}")
     if error is not None:
-        show(f"line {result['line']}: {text if len(text) <= 100 else text[:99] + '…'}")
         show(f"  {error}", style="red")
         for pointed in error.pointer().splitlines():
             show(f"  {pointed}")
     else:
-        show(f"line {result['line']}: {result['canonical']}")
+        if result["canonical"] != text:
+            show(f"  = {result['canonical']}")
         if result["error"]:
             show(f"  {result['error']}", style="yellow")
         if result["unit_warning"]:
             show(f"  {result['unit_warning']}", style="yellow")
-    if result["missing_fields"]:
+    if result["missing_fields"] and result["typed"]:
         show(f"  no data held for: {', '.join(result['missing_fields'])}", style="yellow")
     if parsed is not None and parsed.unused:
         names = ", ".join(f'"{name}"' for name in parsed.unused)
-        show(f"  Found unused variables {names}", style="yellow")
+        show(f"  Found unused variables/ data fields/ operators {names}", style="yellow")
     if parsed is not None and parsed.folded:
         show(f"  read without regard to case: {', '.join(parsed.folded)}", style="yellow")
 
@@ -215,12 +229,18 @@ def show_judgement(result: dict[str, Any], text: str, parsed: Parsed | None, err
 
 def explain(options: argparse.Namespace) -> int:
     """The tree of an expression with type, unit and lookback at each node."""
-    profile = _profile(options.profile)
+    profile = profile_of(options)
     choices = load_settings(home=options.home).language
     catalogue = CATALOGUE if options.fields is None else CATALOGUE.with_fields(load_fields(options.fields))
     catalogue, held = _data(options.home, catalogue)
-    parsed = parse_text(options.expression, profile, choices)
-    check(parsed, catalogue=catalogue, profile=profile, choices=choices, runs_here=False)
+    try:
+        parsed = parse_text(options.expression, profile, choices)
+        check(parsed, catalogue=catalogue, profile=profile, choices=choices, runs_here=False)
+    except ExpressionError as error:
+        say(f"error: {error}", style="red")
+        for pointed in error.pointer().splitlines():
+            say(f"  {pointed}")
+        return REJECTED
     root = explained(parsed.node, catalogue, choices)
     warning = unit_warning(parsed.node, catalogue, choices)
     figures: dict[str, Any] = {
@@ -229,12 +249,14 @@ def explain(options: argparse.Namespace) -> int:
         "operator_count": operator_count(parsed.node),
         "depth": depth(parsed.node),
         "lookback": lookback(parsed.node, catalogue),
-        "price_scale_exponent": scale_exponent(parsed.node),
+        "price_scale_exponent": scale_exponent(parsed.node, catalogue),
         "unit_warning": warning,
         "missing_fields": missing_data(fields_used(parsed.node), held),
     }
     if options.behaviour:
-        figures["behaviour"] = Probe().behaviour(parsed.node)
+        from alpha_pipeline.engine.behaviour import Probe  # compiled kernels, which nothing else here needs
+
+        figures["behaviour"] = Probe(choices).behaviour(parsed.node)
     if options.json:
         emit({"expression": options.expression, **figures, "tree": root})
         return DONE
@@ -252,8 +274,9 @@ def explained(node: Node, catalogue: Catalogue, choices: Choices) -> dict[str, A
     unit = infer_unit(node, catalogue, choices)
     about: dict[str, Any] = {
         "text": to_text(node),
-        "type": _type_name(node, catalogue),
-        "unit": None if isinstance(unit, str) else str(unit),
+        "type": _type_name(node, catalogue, choices),
+        "unit": str(unit) if isinstance(unit, Unit) else None,
+        "units_agree": not isinstance(unit, str),
         "lookback": lookback(node, catalogue),
     }
     if isinstance(node, Call):
@@ -265,18 +288,14 @@ def explained(node: Node, catalogue: Catalogue, choices: Choices) -> dict[str, A
     return about
 
 
-def _type_name(node: Node, catalogue: Catalogue) -> str:
-    if isinstance(node, Constant):
-        return "constant"
-    if isinstance(node, Field):
-        spec = catalogue.spec(node.name)
-        return spec.type.value if spec is not None else "unknown"
-    result = OPERATORS[node.operator].result
-    return _type_name(node.arguments[0], catalogue) if result is None else result.value
+def _type_name(node: Node, catalogue: Catalogue, choices: Choices) -> str:
+    if isinstance(node, Field) and catalogue.spec(node.name) is None:
+        return "unknown"  # a name of the platform's own, inside an operator that runs there only
+    return value_type(node, catalogue, choices).value
 
 
 def _branch(about: dict[str, Any], tree: Tree | None = None) -> Tree:
-    unit = about["unit"] or "units do not agree"
+    unit = about["unit"] or ("unit unknown" if about["units_agree"] else "units do not agree")
     days = f", {about['lookback']} days back" if about["lookback"] else ""
     label = f"{about['text']}   {about['type']}, {unit}{days}"
     branch = Tree(label) if tree is None else tree.add(label)
@@ -288,11 +307,12 @@ def _branch(about: dict[str, Any], tree: Tree | None = None) -> Tree:
 # -- what both read ----------------------------------------------------------------------------------------------------
 
 
-def _profile(name: str | None) -> str:
-    profile = name or "all"
+def profile_of(options: argparse.Namespace) -> str:
+    """What `--profile` says, everything by default."""
+    profile = options.profile or "all"
     if profile not in PROFILES:
-        raise BadInput(f"there is no profile {name!r}", "option --profile", f"use one of {', '.join(PROFILES)}")
-    return profile
+        raise BadInput(f"there is no profile {profile!r}", "option --profile", f"use one of {', '.join(PROFILES)}")
+    return str(profile)
 
 
 def _data(home: str | None, catalogue: Catalogue) -> tuple[Catalogue, Collection[str]]:
@@ -300,5 +320,7 @@ def _data(home: str | None, catalogue: Catalogue) -> tuple[Catalogue, Collection
     kept = Home(load_settings(home=home).home)
     if kept.current is None:
         return catalogue, list(FIELDS)
+    from alpha_pipeline.evaluator import held_data, panel_catalogue
+
     panel = kept.panel()
     return panel_catalogue(panel, catalogue), held_data(panel)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alpha_pipeline.engine.engine import Engine
-from alpha_pipeline.expression import Node
+from alpha_pipeline.expression import DEFAULT_CHOICES, Choices, Node
 from alpha_pipeline.market.panel import Panel, PanelInfo
 
 INSTRUMENTS, DAYS = 48, 400
@@ -27,7 +27,14 @@ _GROUP_SIZES = {"sector": 12, "industry": 6, "subindustry": 3}
 
 
 class Probe:
-    """The fixed random market, and hashes on it. Not a market to judge anything by."""
+    """The fixed random market, and hashes on it. Not a market to judge anything by.
+
+    Args:
+        choices: readings of the language; a hash is of one set of them.
+    """
+
+    def __init__(self, choices: Choices = DEFAULT_CHOICES) -> None:
+        self._choices = choices
 
     def behaviour(self, node: Node) -> str:
         """16 hex digits; all 0 for an expression without two different values on any day.
@@ -44,7 +51,7 @@ class Probe:
 
     @cached_property
     def _engine(self) -> Engine:
-        return Engine(probe_panel(), threads=1, memory=16 << 20)
+        return Engine(probe_panel(), threads=1, memory=16 << 20, choices=self._choices)
 
     @cached_property
     def _directions(self) -> NDArray[np.float64]:

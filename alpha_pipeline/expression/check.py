@@ -55,6 +55,15 @@ def check(
     return result
 
 
+def value_type(node: Node, catalogue: Catalogue = CATALOGUE, choices: Choices = DEFAULT_CHOICES) -> ValueType:
+    """The type of any tree, be it an alpha or not.
+
+    Raises:
+        TypeProblem: it does not type-check.
+    """
+    return _Checker(node, None, catalogue, "all", choices, runs_here=False).type_of(node, None)
+
+
 class _Checker:
     def __init__(
         self,
@@ -155,7 +164,7 @@ class _Checker:
             raise self.problem(where, f"the lookback of {node.name} must be at most {self.longest_window}")
         needed = "volume" if window else node.name
         if self.held is not None and needed not in self.held:
-            others = [name for name in self.held if (self.catalogue.spec(name) or spec).type is spec.type]
+            others = sorted(name for name in self.held if (self.catalogue.spec(name) or spec).type is spec.type)
             message = (
                 f"Invalid data field {node.name}: the panel does not hold it (it has {', '.join(others) or 'none'})"
             )

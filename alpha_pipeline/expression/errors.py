@@ -49,6 +49,10 @@ class ExpressionError(AlphaPipelineError):
         hint = f"; did you mean `{self.suggestion}`?" if self.suggestion else ""
         return f"{self.message}{place}{hint}"
 
+    def picture(self) -> str:
+        """See `pointer`."""
+        return self.pointer()
+
     def pointer(self) -> str:
         """The faulty line with a caret under the fault, for people; empty where the place is unknown."""
         if self.position is None or self.column is None:

@@ -28,21 +28,24 @@ class FieldSpec:
     """What a field is.
 
     Attributes:
+        unit: None where it is not known: nothing is then said of units that rest on it.
         history: days before today that its value needs.
         dataset: the platform's dataset, or where else it comes from.
     """
 
     name: str
     type: ValueType
-    unit: Unit = PURE
+    unit: Unit | None = PURE
     meaning: str = ""
     dataset: str = "pv1"
     history: int = 0
 
     @property
-    def scale(self) -> int:
-        """Its price-scale exponent (see `scale`)."""
-        return self.unit.scale if self.type is not ValueType.GROUP else 0
+    def scale(self) -> int | None:
+        """Its price-scale exponent (see `scale`); None where that is not known."""
+        if self.type is ValueType.GROUP:
+            return 0
+        return None if self.unit is None else self.unit.scale
 
 
 def _group(name: str, meaning: str) -> FieldSpec:
@@ -129,6 +132,9 @@ _TYPES = {
 }
 """The platform's types of field."""
 
+RESERVED = frozenset({"and", "or", "not", "true", "false", "in", "frac", "nan"})
+"""Words of the language that no field and no variable may be called by."""
+
 _NAME = re.compile(r"[a-z_][a-z0-9_]*")
 
 
@@ -136,7 +142,8 @@ def load_fields(path: str | Path) -> list[FieldSpec]:
     """Fields from a file: CSV with a header, or JSON (an array of objects, or the platform's answer with `results`).
 
     Columns or keys: `id`, `type` (MATRIX, VECTOR, GROUP, UNIVERSE, SYMBOL; MATRIX by default), `unit` (as
-    `CSPrice:1,CSShare:-1`; none by default), `dataset` (a name, or an object with `id`), `description`.
+    `CSPrice:1,CSShare:-1`, empty for a pure number; where it is left out, that of the built-in field of the same name,
+    else unknown), `dataset` (a name, or an object with `id`), `description`.
 
     Raises:
         BadInput: the file cannot be read, or an entry of it; with its number.
@@ -147,10 +154,10 @@ def load_fields(path: str | Path) -> list[FieldSpec]:
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "it is not UTF-8"
         raise BadInput(f"cannot be read as text ({why})", str(path), "name a CSV or JSON file of fields") from error
-    return _read_fields(text, str(path), place.suffix.lower() == ".json")
+    return _read_fields(text, str(path), place.suffix.lower() == ".json", CATALOGUE)
 
 
-def _read_fields(text: str, where: str, is_json: bool) -> list[FieldSpec]:
+def _read_fields(text: str, where: str, is_json: bool, known: Catalogue) -> list[FieldSpec]:
     entries: list[Any]
     if is_json:
         try:
@@ -162,27 +169,47 @@ def _read_fields(text: str, where: str, is_json: bool) -> list[FieldSpec]:
             raise BadInput("holds no array of fields", where, "write an array of objects with id and type")
     else:
         try:
-            entries = list(csv.DictReader(io.StringIO(text, newline="")))
+            rows = list(csv.reader(io.StringIO(text, newline="")))
+            header = [name.strip().lower() for name in rows[0]] if rows else []
+            longer = next((n for n, row in enumerate(rows[1:], 1) if len(row) > len(header)), None)
+            if longer is not None:
+                raise BadInput(
+                    "has more values than the header", f"{where}, field {longer}", "quote CSPrice:1,CSShare:1"
+                )
+            entries = [dict(zip(header, row, strict=False)) for row in rows[1:] if row]
         except csv.Error as error:
             raise BadInput(f"is no CSV ({error})", where, "write a header and one field a line") from error
     if not entries:
         raise BadInput("holds no field", where, "give id, type, unit and dataset of at least one")
-    return [_entry(entry, f"{where}, field {number}") for number, entry in enumerate(entries, 1)]
+    found: dict[str, FieldSpec] = {}
+    for number, entry in enumerate(entries, 1):
+        spec = _entry(entry, f"{where}, field {number}", known)
+        if spec.name in found:
+            raise BadInput(f"{spec.name!r} is there twice", f"{where}, field {number}", "keep one of them")
+        found[spec.name] = spec
+    return list(found.values())
 
 
-def _entry(entry: Any, where: str) -> FieldSpec:
+def _entry(entry: Any, where: str, known: Catalogue) -> FieldSpec:
     if not isinstance(entry, dict) or not isinstance(entry.get("id"), str):
-        raise BadInput("has no id", where, "give id, type, unit and dataset")
+        held = ", ".join(map(str, entry)) if isinstance(entry, dict) else "no object"
+        raise BadInput(f"has no id (it has {held})", where, "give id, type, unit and dataset")
     name = entry["id"].strip().lower()
-    if not _NAME.fullmatch(name):
-        raise BadInput(f"{name!r} is no name of a field", where, "use letters, digits and _")
+    if not _NAME.fullmatch(name) or name in RESERVED:
+        raise BadInput(f"{name!r} is no name of a field", where, "use letters, digits and _, no reserved word")
     kind = _TYPES.get(str(entry.get("type") or "MATRIX").strip().upper())
     if kind is None:
         raise BadInput(f"{entry.get('type')!r} is no type of a field", where, f"use one of {', '.join(_TYPES)}")
+    same, given = known.spec(name), entry.get("unit")
+    unit: Unit | None
     try:
-        unit = GROUP if kind is ValueType.GROUP else parse_unit(str(entry.get("unit") or ""))
+        unit = GROUP if kind is ValueType.GROUP else None if given is None else parse_unit(str(given))
     except ValueError as error:
         raise BadInput(str(error), where, "leave the unit empty for a pure number") from error
+    if same is not None and name in FIELDS and same.type is not kind:
+        raise BadInput(f"{name!r} is a {same.type.value} of the prices", where, "leave it out, or use another name")
+    if not given and same is not None and same.type is kind:
+        unit = same.unit  # the platform's own lists of fields leave units out
     dataset = entry.get("dataset")
     dataset = dataset.get("id") if isinstance(dataset, dict) else dataset
     return FieldSpec(name, kind, unit, str(entry.get("description") or "").strip(), str(dataset or ""))
@@ -190,7 +217,8 @@ def _entry(entry: Any, where: str) -> FieldSpec:
 
 def _built_in() -> Catalogue:
     text = resources.files("alpha_pipeline.expression").joinpath("brain_fields.csv").read_text(encoding="utf-8")
-    return Catalogue([*_read_fields(text, "brain_fields.csv", is_json=False), *FIELDS.values()])
+    listed = _read_fields(text, "brain_fields.csv", is_json=False, known=Catalogue([]))
+    return Catalogue([*listed, *FIELDS.values()])
 
 
 CATALOGUE = _built_in()

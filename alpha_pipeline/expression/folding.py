@@ -53,4 +53,5 @@ def fold(call: Call, numbers: Sequence[float]) -> Constant | None:
     if told or read or len(numbers) != operator.arity:
         return None
     result = float(operator.run_plain([np.array([[number]]) for number in numbers])[0, 0])
+    result = float(f"{result:.12g}")  # 0.1 + 0.2 is 0.3: as many digits as single precision can ever see
     return Constant(result + 0.0) if math.isfinite(result) else None  # there is only one zero

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alpha_pipeline.expression.fields import CATALOGUE, Catalogue, field_spec
+from alpha_pipeline.expression.fields import CATALOGUE, Catalogue
 from alpha_pipeline.expression.nodes import Call, Constant, Field, Node, walk
 from alpha_pipeline.expression.operator import OPERATORS
 from alpha_pipeline.expression.scale import Exponent
@@ -47,22 +47,22 @@ def lookback(node: Node, catalogue: Catalogue = CATALOGUE) -> int:
     else:
         window = node.arguments[position]
         own = int(window.value) + operator.history if isinstance(window, Constant) else 0
-    own += next((int(value) for name, value in node.attributes if name == "lag"), 0)  # days that an input is late
+    own += operator.reached(node.attributes)
     return own + max((lookback(argument, catalogue) for argument in node.arguments), default=0)
 
 
-def scale_exponent(node: Node) -> Exponent:
+def scale_exponent(node: Node, catalogue: Catalogue = CATALOGUE) -> Exponent:
     """The power of an instrument's price scale that the value carries; None where it is no power (see `scale`)."""
     if isinstance(node, Field):
-        spec = field_spec(node.name)
+        spec = catalogue.spec(node.name)
         return spec.scale if spec else None
     if not isinstance(node, Call):
         return 0
     operator = OPERATORS[node.operator]
     numeric = [node.arguments[i] for i in operator.numeric_of(len(node.arguments))]
     constants = [n.value if isinstance(n, Constant) else None for n in numeric]
-    exponents = [scale_exponent(n) for n in numeric]
-    if any(isinstance(n, Call) and n not in numeric and scale_exponent(n) != 0 for n in node.arguments):
+    exponents = [scale_exponent(n, catalogue) for n in numeric]
+    if any(isinstance(n, Call) and n not in numeric and scale_exponent(n, catalogue) != 0 for n in node.arguments):
         return None  # a group that depends on the price level
     if node.operator == "multiply" and node.attributes and any(exponent != 0 for exponent in exponents):
         return None  # a 1 in the place of a missing price has no scale

@@ -13,7 +13,7 @@ tests run (see `reference.examples` for their notation).
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
@@ -41,6 +41,9 @@ CATEGORIES: dict[str, Across] = {
     "special": "cells",
 }
 """The platform's categories, and what an operator of each looks at beside its own cell unless it says otherwise."""
+
+ACCOUNTS = ("user", "consultant")
+"""Accounts that alphas are exported for: an ordinary one (the default) and a consultant's."""
 
 _NUMERIC = (Slot.MATRIX, Slot.NUMERIC, Slot.CONDITION, Slot.VECTOR, Slot.LABELS)
 
@@ -87,6 +90,7 @@ class Operator:
         stateful: today's value may rest on any earlier day, whatever the window.
         history: what its window adds to the lookback beyond the window itself: 0 for a delay, −1 for a window
             that holds today.
+        reach: days that attributes add to the lookback (`lag`, the weights of `filter`), from their values.
         minimum: valid values a window needs for a result, where the operator has a window.
         keeps_missing: a NaN in any numeric input today gives NaN today.
         filled_by: a flag among the attributes under which that does not hold, since missing values are filled.
@@ -114,6 +118,7 @@ class Operator:
     across: Across
     stateful: bool
     history: int
+    reach: Callable[[Mapping[str, Any]], int] | None
     minimum: int
     keeps_missing: bool
     filled_by: str
@@ -168,6 +173,12 @@ class Operator:
     def attribute(self, name: str) -> Attribute | None:
         """The attribute of that name, in any case."""
         return next((each for each in self.attributes if each.name.lower() == name.lower()), None)
+
+    def reached(self, given: Sequence[tuple[str, AttributeValue]]) -> int:
+        """Days that the attributes, given or by default, add to the lookback."""
+        if self.reach is None:
+            return 0
+        return self.reach({**{each.name: each.default for each in self.attributes}, **dict(given)})
 
     def passes_missing(self, given: Sequence[tuple[str, AttributeValue]]) -> bool:
         """`keeps_missing` under attributes that are given."""
@@ -273,6 +284,7 @@ def operator(
     across: Across | None = None,
     stateful: bool = False,
     history: int = -1,
+    reach: Callable[[Mapping[str, Any]], int] | None = None,
     minimum: int = 1,
     keeps_missing: bool = True,
     filled_by: str = "",
@@ -292,6 +304,8 @@ def operator(
     """
     if category not in CATEGORIES:
         raise ValueError(f"there is no category {category}; use one of {', '.join(CATEGORIES)}")
+    if not set(profiles) <= set(ACCOUNTS):
+        raise ValueError(f"{', '.join(profiles)}: an operator's profiles are out of {', '.join(ACCOUNTS)}")
 
     def register(plain: PlainKernel) -> PlainKernel:
         name = plain.__name__.rstrip("_")
@@ -317,6 +331,7 @@ def operator(
             across=across or CATEGORIES[category],
             stateful=stateful,
             history=history,
+            reach=reach,
             minimum=minimum,
             keeps_missing=keeps_missing,
             filled_by=filled_by,
@@ -360,7 +375,7 @@ def _read_signature(
     choices: list[str] = []
     variadic = False
     for parameter in inspect.signature(plain).parameters.values():
-        markers = getattr(hints[parameter.name], "__metadata__", ())
+        markers = getattr(hints.get(parameter.name), "__metadata__", ())
         if parameter.kind is parameter.KEYWORD_ONLY:
             required = parameter.default is parameter.empty
             for marker in markers:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 
 from alpha_pipeline.expression.choices import DEFAULT_CHOICES, Choices
 from alpha_pipeline.expression.errors import SyntaxProblem, shown
+from alpha_pipeline.expression.fields import RESERVED
 from alpha_pipeline.expression.folding import folded_constant
 from alpha_pipeline.expression.lexer import LONGEST_TEXT, Token, tokens
 from alpha_pipeline.expression.nodes import Call, Constant, Field, Node
@@ -34,8 +35,6 @@ MOST_NODES = 5_000
 
 _NOT, _UNARY, _POWER = 35, 80, 90
 _WORDS = {"and": "&&", "or": "||"}
-RESERVED = frozenset({"and", "or", "not", "true", "false", "in", "frac", "nan"})
-"""Names that no variable may have."""
 
 
 @dataclass(slots=True)
@@ -329,6 +328,9 @@ class _Parser:
     def bind(self, operator: Operator, inputs: list[Syntax], given: dict[str, AttributeValue]) -> list[Syntax]:
         """Inputs with the window in its place; attributes that were given by position move to `given`."""
         bound = list(inputs)
+        for spelling in ("window", "d"):  # as pages and people call it
+            if operator.window_position is not None and spelling in given and operator.attribute(spelling) is None:
+                given.setdefault("lookback", given.pop(spelling))
         named = "lookback" in given and (len(bound) + 1 == operator.arity or operator.variadic)
         window = operator.window_of(len(bound) + named)
         if window is not None and named:

@@ -7,10 +7,8 @@ that is registered. An operator's declaration says which accounts have it; what 
 from __future__ import annotations
 
 from alpha_pipeline.errors import BadInput
+from alpha_pipeline.expression.operator import ACCOUNTS as ACCOUNTS
 from alpha_pipeline.expression.operator import OPERATORS, Operator, folded
-
-ACCOUNTS = ("user", "consultant")
-"""Accounts that alphas are exported for: an ordinary one (the default) and a consultant's."""
 
 PROFILES = (*ACCOUNTS, "legacy101", "all")
 """What an expression may be read as."""

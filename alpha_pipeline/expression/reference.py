@@ -96,8 +96,8 @@ def page(operator: Operator) -> str:
         lines += [line for each in shown for line in (f">>> {each.call}", each.expected)]
         lines += ["```"]
     if not operator.elsewhere:
-        tests = f"[examples]({EXAMPLES}) and [contract]({CONTRACT})"
-        lines += ["", f'Tests: {tests}; run them with `pytest -k "{operator.name}"`.']
+        one = f"alpha_pipeline_tests/engine/test_contract.py::test_kernel_is_plain_kernel[{operator.name}]"
+        lines += ["", f"Tests: [examples]({EXAMPLES}) and [contract]({CONTRACT}), such as `pytest '{one}'`."]
     return "\n".join(lines) + "\n"
 
 

@@ -159,19 +159,19 @@ def _same_twice(call: Call) -> Node | None:
     return None
 
 
+ORDERLESS = frozenset({"max", "min", "and", "or"})
+"""Operators of which neither order nor brackets nor repetition count: their chains are sorted as a whole."""
+
+
 def paired(call: Call) -> Call:
     """A chain of more than two inputs as calls with two: `add(a, b, c)` is `(a + b) + c`."""
-    if not OPERATORS[call.operator].chained or len(call.arguments) <= 2:
+    if len(call.arguments) <= 2 or not (OPERATORS[call.operator].chained or call.operator in ORDERLESS):
         return call
     first, *others = call.arguments
     for other in others:
         first = call.over([first, other])
     assert isinstance(first, Call)
     return first
-
-
-ORDERLESS = frozenset({"max", "min", "and", "or"})
-"""Operators of which neither order nor brackets nor repetition count: their chains are sorted as a whole."""
 
 
 def _flattened(call: Call) -> Node | None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 from alpha_pipeline.expression.choices import DEFAULT_CHOICES, Choices
 from alpha_pipeline.expression.fields import CATALOGUE, Catalogue
 from alpha_pipeline.expression.nodes import Call, Constant, Field, Node
 from alpha_pipeline.expression.operator import OPERATORS
 from alpha_pipeline.expression.units import PURE, Mismatch, Unit
+
+Known: TypeAlias = "dict[Call, Unit | str | None]"
 
 
 def unit_warning(node: Node, catalogue: Catalogue = CATALOGUE, choices: Choices = DEFAULT_CHOICES) -> str | None:
@@ -20,30 +24,43 @@ def unit_warning(node: Node, catalogue: Catalogue = CATALOGUE, choices: Choices 
 
 
 def unit_of(node: Node, catalogue: Catalogue = CATALOGUE, choices: Choices = DEFAULT_CHOICES) -> Unit | None:
-    """The unit of an expression; None where units inside it do not agree."""
+    """The unit of an expression; None where units inside it do not agree, or are not known."""
     found = infer_unit(node, catalogue, choices)
     return found if isinstance(found, Unit) else None
 
 
-def infer_unit(node: Node, catalogue: Catalogue = CATALOGUE, choices: Choices = DEFAULT_CHOICES) -> Unit | str:
-    """The unit of an expression, or the warning about the first mismatch inside it."""
+def infer_unit(node: Node, catalogue: Catalogue = CATALOGUE, choices: Choices = DEFAULT_CHOICES) -> Unit | str | None:
+    """The unit of an expression, or the warning about the first mismatch inside it; None where it is not known."""
+    return _inferred(node, catalogue, choices, {})
+
+
+def _inferred(node: Node, catalogue: Catalogue, choices: Choices, known: Known) -> Unit | str | None:
     if isinstance(node, Field):
         spec = catalogue.spec(node.name)
-        return spec.unit if spec is not None else PURE
+        return spec.unit if spec is not None else None
     if not isinstance(node, Call):
         return PURE
+    if node not in known:
+        known[node] = _of_call(node, catalogue, choices, known)
+    return known[node]
+
+
+def _of_call(node: Call, catalogue: Catalogue, choices: Choices, known: Known) -> Unit | str | None:
     operator = OPERATORS[node.operator]
     positions = operator.numeric_of(len(node.arguments))
-    units: list[Unit] = []
+    units: list[Unit | None] = []
     for position, argument in enumerate(node.arguments):
         if isinstance(argument, Call) or position in positions:
-            unit = infer_unit(argument, catalogue, choices)
+            unit = _inferred(argument, catalogue, choices, known)
             if isinstance(unit, str):
                 return unit
             if position in positions:
                 units.append(unit)
     numbers = [isinstance(node.arguments[position], Constant) for position in positions]
-    found = operator.infer_unit(units, numbers, choices)
+    told = [unit for unit in units if unit is not None]
+    if len(told) < len(units):
+        return operator.unit.blind
+    found = operator.infer_unit(told, numbers, choices)
     if isinstance(found, Mismatch):
         index = positions[found.place]
         return (

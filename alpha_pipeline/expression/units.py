@@ -8,9 +8,10 @@ same rule, so both always agree.
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import ClassVar, NamedTuple
 
 _NAMES = ("CSPrice", "CSShare", "TSPrice", "TSShare", "Group")
 
@@ -74,16 +75,22 @@ class Mismatch(NamedTuple):
     found: Unit
 
 
-class UnitRule(Protocol):
-    """From the units of the numeric inputs to that of the result, or to the first mismatch."""
+class UnitRule(ABC):
+    """From the units of the numeric inputs to that of the result, or to the first mismatch.
 
+    `blind` is the unit of the result where not all of the inputs' are known; None where that cannot be said.
+    """
+
+    __slots__ = ()
+    blind: ClassVar[Unit | None] = None
+
+    @abstractmethod
     def infer(self, inputs: Sequence[Unit], numbers: Sequence[bool]) -> Unit | Mismatch:
         """`numbers[i]`: input i is a plain number."""
-        ...
 
+    @abstractmethod
     def describe(self, inputs: Sequence[str]) -> str:
         """The rule in words, for the reference; `inputs` are the names of the numeric inputs."""
-        ...
 
 
 def _first_unlike(inputs: Sequence[Unit], first: int = 0) -> Mismatch | None:
@@ -94,7 +101,7 @@ def _first_unlike(inputs: Sequence[Unit], first: int = 0) -> Mismatch | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Alike:
+class Alike(UnitRule):
     """All inputs in the unit of the first; so is the result, unless it is `pure` (comparisons)."""
 
     pure: bool = False
@@ -108,7 +115,7 @@ class Alike:
 
 
 @dataclass(frozen=True, slots=True)
-class Multiplied:
+class Multiplied(UnitRule):
     """Exponents added up with weights: (1, 1) for a product, (1, −1) for a quotient, (−1,) for an inverse."""
 
     weights: tuple[int, ...]
@@ -124,7 +131,7 @@ class Multiplied:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(UnitRule):
     """The unit of one input, whatever the others have."""
 
     position: int = 0
@@ -137,8 +144,10 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
-class Bare:
+class Bare(UnitRule):
     """A pure number, whatever the inputs have: ranks, scores, signs, counts, logic."""
+
+    blind: ClassVar[Unit | None] = PURE
 
     def infer(self, inputs: Sequence[Unit], numbers: Sequence[bool]) -> Unit | Mismatch:
         return PURE
@@ -148,8 +157,10 @@ class Bare:
 
 
 @dataclass(frozen=True, slots=True)
-class Demanding:
+class Demanding(UnitRule):
     """The first input must be a pure number, and so is the result: logarithms, roots, products over time."""
+
+    blind: ClassVar[Unit | None] = PURE
 
     def infer(self, inputs: Sequence[Unit], numbers: Sequence[bool]) -> Unit | Mismatch:
         return PURE if inputs[0] == PURE else Mismatch(0, PURE, inputs[0])
@@ -159,7 +170,7 @@ class Demanding:
 
 
 @dataclass(frozen=True, slots=True)
-class Branches:
+class Branches(UnitRule):
     """Two values to choose from, at `first` and after it: alike, but a plain number fits either side."""
 
     first: int = 1
@@ -178,10 +189,12 @@ class Branches:
 
 
 @dataclass(frozen=True, slots=True)
-class Grouped:
+class Grouped(UnitRule):
     """A group label; the first input must be one already if `relabels`."""
 
     relabels: bool = False
+
+    blind: ClassVar[Unit | None] = GROUP
 
     def infer(self, inputs: Sequence[Unit], numbers: Sequence[bool]) -> Unit | Mismatch:
         if self.relabels and inputs[0] != GROUP:

@@ -47,7 +47,7 @@ def unit_of(node: Node) -> Unit | None:
 
 
 @lru_cache(maxsize=1_000)
-def solve_units(name: str, target: Unit) -> list[tuple[Unit, ...]]:
+def solve_units(name: str, target: Unit) -> tuple[tuple[Unit, ...], ...]:
     """All units of the numeric inputs from which the operator of that name makes `target`.
 
     Ratios of ratios say nothing that a ratio does not, and conditions are pure numbers.
@@ -62,7 +62,7 @@ def solve_units(name: str, target: Unit) -> list[tuple[Unit, ...]]:
         nested = name in ("multiply", "divide") and any(unit in RATIOS for unit in units)
         if pure_conditions and not nested and _infer(operator, units, nothing) == target:
             found.append(units)
-    return found
+    return tuple(found)
 
 
 def _infer(operator: Operator, units: Sequence[Unit], numbers: Sequence[float | None]) -> Unit | None:

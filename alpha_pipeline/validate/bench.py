@@ -30,11 +30,13 @@ class Bench:
         evaluator: the one door to figures.
         pool_correlation: the accepted pool, as pinned when the run began.
         thresholds: what figures are held against.
+        profile: what texts are read as, and which operators they may use (see `expression.profiles`).
     """
 
     evaluator: Evaluator
     pool_correlation: PoolCorrelation
     thresholds: Thresholds = field(default_factory=Thresholds)
+    profile: str = "all"
 
     @cached_property
     def sample(self) -> Engine:

@@ -89,7 +89,7 @@ def each(judge: Callable[[Candidate, Bench], Finding]) -> Judge:
 def syntax(candidate: Candidate, bench: Bench) -> Finding:
     """Does the text parse?"""
     try:
-        candidate.parsed = parse_text(candidate.text)
+        candidate.parsed = parse_text(candidate.text, bench.profile, bench.evaluator.settings.language)
     except ExpressionError as error:
         return Finding(False, reason=str(error))
     candidate.node = canonical(candidate.parsed.node)
@@ -100,7 +100,7 @@ def types(candidate: Candidate, bench: Bench) -> Finding:
     """Do types and arity fit, and does the panel hold the data?"""
     assert candidate.parsed is not None
     try:
-        bench.evaluator.check(candidate.parsed)
+        bench.evaluator.check(candidate.parsed, bench.profile)
     except TypeProblem as error:
         return Finding(False, reason=str(error))
     candidate.typed = True

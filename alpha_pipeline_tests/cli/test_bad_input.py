@@ -26,9 +26,10 @@ def refused(home: Path, *arguments: str | Path) -> str:
     assert ran.out == ""
     assert ran.err.startswith("error: "), ran.err
     assert ran.err.endswith("\n")
-    assert ran.err.count("\n") == 1
+    message, *picture = ran.err.splitlines()
+    assert not picture or (len(picture) == 2 and picture[1].strip() == "^")
     assert tree(home) == before
-    return ran.err.removeprefix("error: ").rstrip("\n")
+    return message.removeprefix("error: ")
 
 
 # What stands in the price file (or how to make it), and a part of the message.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +85,6 @@ def test_profiles_and_catalogues(tmp_path: Path) -> None:
         (("check", "--file", tmp_path / "none.txt"), "cannot be read as text"),
         (("operators", "ts_rnk"), "did you mean ts_rank?"),
         (("operators", "--profile", "guest"), "no profile"),
-        (("explain", "rank(close"), "Unexpected end of input"),
     ):
         ran = call(*arguments, *home)
         assert ran.code == 2
@@ -94,7 +95,7 @@ def test_what_people_are_told_beside_the_verdict(tmp_path: Path) -> None:
     told = call("check", "Unused = 1; E = close > open; combo_a(e)", "--home", tmp_path)
     assert told.code == 0
     assert "combo_a runs in SuperAlphas only, not here" in told.out
-    assert 'Found unused variables "unused"' in told.out
+    assert 'Found unused variables/ data fields/ operators "unused"' in told.out
     assert "read without regard to case: e" in told.out
 
 
@@ -122,6 +123,20 @@ def test_operators(tmp_path: Path) -> None:
     assert about["formula"]
 
 
+def test_explain_points_at_a_fault(tmp_path: Path) -> None:
+    ran = call("explain", "rank(clsoe)", "--home", tmp_path)
+    assert ran.code == 1
+    assert ran.out == ""
+    assert ran.err.splitlines()[1:] == ["  rank(clsoe)", "       ^"]
+
+
+def test_lines_of_comments_are_no_programs(tmp_path: Path) -> None:
+    file = tmp_path / "ideas.txt"
+    file.write_text("# one\n// two\n/* three */\n/* four */ # more\n\nrank(close) # five\n/* six */ close\n")
+    found = judged(call("check", "--file", file, "--json", "--home", tmp_path))
+    assert [(result["line"], result["typed"]) for result in found] == [(6, True), (7, True)]
+
+
 def test_explain(tmp_path: Path) -> None:
     text = "rank(-ts_delta(close, 5) / close) * group_rank(volume, bucket(rank(cap), range='0,1,0.5'))"
     ran = call("explain", text, "--behaviour", "--json", "--home", tmp_path)
@@ -137,3 +152,73 @@ def test_explain(tmp_path: Path) -> None:
     shown = call("explain", text, "--home", tmp_path).out
     assert "├──" in shown
     assert "5 days back" in shown
+
+
+def test_interrupting_a_long_check_keeps_what_was_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from alpha_pipeline.cli import language
+
+    whole, told = language.judged, []
+
+    def interrupted(line: int, *others: Any) -> dict[str, Any]:
+        told.append(line)
+        if len(told) == 3:
+            raise KeyboardInterrupt
+        return whole(line, *others)
+
+    monkeypatch.setattr(language, "judged", interrupted)
+    file = tmp_path / "ideas.txt"
+    file.write_text("rank(close)\n" * 9)
+    ran = call("check", "--file", file, "--json", "--home", tmp_path)
+    assert ran.code == 130
+    assert len(judged(ran)) == 2
+    assert "stopped: 2 of 9 programs were checked" in ran.err
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
+    file = tmp_path / "ideas.txt"
+    file.write_text("rank(close)\n" * 20_000)
+    command = f"{sys.executable} -m alpha_pipeline.cli check --json --file {file} --home {tmp_path} | head -1"
+    ran = subprocess.run(["bash", "-c", f"set -o pipefail; {command}"], capture_output=True, text=True, check=False)
+    assert ran.returncode == 141
+    assert json.loads(ran.stdout)["line"] == 1
+    assert ran.stderr == ""
+
+
+def test_statements_on_lines_of_their_own_are_hinted_at(tmp_path: Path) -> None:
+    file = tmp_path / "idea.txt"
+    file.write_text("a = rank(close);\na * 2\n")
+    ran = call("check", "--file", file, "--home", tmp_path)
+    assert "note: line 1 ends in `;`: a file holds one program a line" in ran.err
+
+
+def test_the_language_needs_neither_dagster_nor_kernels(tmp_path: Path) -> None:
+    """`check` starts in a moment because it imports neither."""
+    program = (
+        "import sys; from alpha_pipeline.cli import main; "
+        f"code = main(['check', 'rank(close)', '--home', {str(tmp_path)!r}]); "
+        "heavy = {'dagster', 'alpha_pipeline.engine', 'alpha_pipeline.evaluator'} & set(sys.modules); "
+        "sys.exit(f'imported {heavy}' if heavy else code)"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+
+
+def test_a_formula_of_the_paper_is_evaluated_as_printed(ingested: tuple[Path, Ran]) -> None:
+    text = "(-1 * sum(rank(correlation(rank(high), rank(volume), 3.7)), 3.2))"
+    home = ingested[0]
+    assert call("evaluate", text, "--home", home).code == 2
+    paper = call("evaluate", text, "--profile", "legacy101", "--json", "--home", home)
+    assert paper.code == 0, paper.err
+    today = call("evaluate", paper.json["canonical"], "--json", "--home", home)
+    assert paper.json["metrics"] == today.json["metrics"]
+    minimum = call("evaluate", "min(returns, 5)", "--profile", "legacy101", "--json", "--home", home)
+    assert minimum.json["canonical"] == "ts_min(returns, 5)"
+    judged_so = call("validate", text, "--profile", "legacy101", "--json", "--home", home)
+    assert [stage["passed"] for stage in judged_so.json["stages"][:2]] == [True, True]
+    lacking = call("validate", "ts_max(returns, 5)", "--profile", "user", "--json", "--home", home)
+    assert "inaccessible" in lacking.json["stages"][1]["reason"]
+
+
+def test_no_position_is_told(ingested: tuple[Path, Ran]) -> None:
+    shown = call("evaluate", "log(-close)", "--home", ingested[0])
+    assert "it holds no position on any day" in shown.out

@@ -223,6 +223,22 @@ def test_rows_that_do_not_suit_are_handed_back_and_no_others() -> None:
 
 
 @WITH_BUCKETS
+@pytest.mark.parametrize("sign", [1, -1])
+def test_crowds_that_the_sample_does_not_show(sign: int) -> None:
+    """Columns between those sampled hold what falls into one bucket: infinities among finite values of any size."""
+    random = np.random.default_rng(9)
+    x = random.normal(0, 1, (6, 3000)).astype(FLOAT)
+    hidden = np.flatnonzero(np.arange(3000) % (3000 // rank_buckets.SAMPLE))[::6]
+    x[0, hidden] = np.where(np.arange(len(hidden)) % 2, sign * np.inf, sign * 1e30)
+    x[1, hidden] = np.where(np.arange(len(hidden)) % 2, sign * np.inf, sign * HUGE)
+    x[2, hidden] = np.where(np.arange(len(hidden)) % 2, sign * HUGE, sign * np.nextafter(HUGE, FLOAT(0)))
+    x[3, hidden] = sign * np.inf
+    x[4, hidden] = (sign * np.exp(random.uniform(1, 88, len(hidden)))).astype(FLOAT)
+    x[5, hidden] = (sign * (9 + np.arange(len(hidden)) % 3 * 1e-6)).astype(FLOAT)
+    assert_same(ranked(buckets_alone, x), expected(x))
+
+
+@WITH_BUCKETS
 def test_blocks_after_one_that_does_not_suit_are_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     random, sorting = np.random.default_rng(6), Sorting()
     block = rank_buckets.ROWS

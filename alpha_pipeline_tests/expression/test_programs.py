@@ -25,9 +25,12 @@ from alpha_pipeline.expression import (
     operators_of,
     parse,
     parse_text,
+    scale_exponent,
     to_text,
+    unit_of,
+    unit_warning,
 )
-from alpha_pipeline.expression.units import MONEY, PURE
+from alpha_pipeline.expression.units import MONEY, PRICE, PURE
 from alpha_pipeline_tests.expression.test_text import CASES
 
 PROGRAMS = [line for line in (CASES / "public_programs.txt").read_text().splitlines() if not line.startswith("#")]
@@ -172,7 +175,15 @@ def test_catalogue_from_files(tmp_path: Path) -> None:
     assert catalogue.spec("foo") == FieldSpec("foo", ValueType.MATRIX, MONEY, "", "mine")
     check(parse_text("group_rank(foo + vec_avg(news), mygroup)"), catalogue=catalogue)
     assert [spec.name for spec in load_fields(listed)] == ["foo", "bar"]
-    assert load_fields(listed)[1].unit == PURE
+    assert load_fields(listed)[1].unit is None, "the platform's lists do not say"
+    blind = CATALOGUE.with_fields(load_fields(listed))
+    assert unit_warning(parse("bar + close"), blind) is None
+    assert unit_of(parse("bar + close"), blind) is None
+    assert unit_of(parse("ts_rank(bar, 5)"), blind) == PURE
+    assert unit_warning(parse("(close + volume) * bar"), blind) is not None
+    assert scale_exponent(parse("bar / close"), blind) is None
+    listed.write_text('[{"id": "close", "type": "MATRIX"}, {"id": "volume", "unit": "CSPrice:1"}]')
+    assert [spec.unit for spec in load_fields(listed)] == [PRICE, PRICE]
     assert missing_data(["foo", "adv60", "close"], ["close"]) == ["adv60", "foo"]
     table.write_text('id,description\nfoo,"two\nlines"\nbar,a\u2028b\n', encoding="utf-8")
     assert [spec.name for spec in load_fields(table)] == ["foo", "bar"]
@@ -185,6 +196,11 @@ def test_catalogue_from_files(tmp_path: Path) -> None:
         ("a.csv", "name,type\nfoo,MATRIX\n", "field 1: has no id"),
         ("a.csv", "id,type\nfoo bar,MATRIX\n", "no name of a field"),
         ("a.csv", "id,type\nfoo,TABLE\n", "no type of a field"),
+        ("a.csv", "id,type\nfoo,GROUP\nfoo,MATRIX\n", "field 2: 'foo' is there twice"),
+        ("a.csv", "id,type,unit\nfoo,MATRIX,CSPrice:1,CSShare:1\n", "more values than the header"),
+        ("a.csv", "id;type\nfoo;MATRIX\n", "has no id (it has id;type)"),
+        ("a.csv", "ID,Type\nclose,VECTOR\n", "'close' is a matrix of the prices"),
+        ("a.csv", "id\nnot\n", "no reserved word"),
         ("a.csv", "id,unit\nfoo,USD\n", "no unit"),
         ("a.csv", "id,description\nfoo," + "x" * 200_000, "is no CSV"),
         ("a.json", "{", "is no JSON"),

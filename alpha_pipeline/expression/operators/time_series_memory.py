@@ -198,7 +198,14 @@ def jump_decay(
     return rolling(damped, window, 1, strict, x)
 
 
-@operator("time_series", scale=Same(), stateful=True, profiles=("consultant",), searched=False)
+@operator(
+    "time_series",
+    scale=Same(),
+    stateful=True,
+    reach=lambda given: len(numbers_of(given["h"], "h")) - 1,
+    profiles=("consultant",),
+    searched=False,
+)
 def filter_(x: Matrix, *, h: Weights = "1,2", t: Weights = "0.5") -> Array:
     """A linear filter: a weighted sum of x today and before, plus one of the filter's own results of the days before.
 

@@ -13,15 +13,23 @@ import numpy as np
 from alpha_pipeline.expression.operator import operator
 from alpha_pipeline.expression.operators.windows import central, delayed, ratio, rolling, rolling_cells
 from alpha_pipeline.expression.scale import Pure, Weighted
-from alpha_pipeline.expression.types import Array, AttributeKind, AttributeType, Count, CountFromZero, Matrix, Window
+from alpha_pipeline.expression.types import Array, AttributeKind, AttributeType, CountFromZero, Matrix, Window
 from alpha_pipeline.expression.units import Multiplied
 
 RegressionResult = Annotated[float, AttributeType(AttributeKind.NUMBER, lowest=0, highest=9, whole=True)]
+Degree = Annotated[int, AttributeType(AttributeKind.NUMBER, lowest=1, highest=10, whole=True)]
 TOLD_APART = 1e-12  # of the range of x: polynomials are fitted as if values nearer than that were equal
 _CONSULTANT = ("consultant",)
 
 
-@operator("time_series", scale=Pure(), minimum=2, keeps_missing=False, searched=False)
+@operator(
+    "time_series",
+    scale=Pure(),
+    reach=lambda given: int(given["lag"]),
+    minimum=2,
+    keeps_missing=False,
+    searched=False,
+)
 def ts_regression(
     y: Matrix,
     x: Matrix,
@@ -145,7 +153,7 @@ def _polynomial_error(degree: int) -> Callable[[Array, Array], float]:
 
 
 @operator("time_series", scale=Weighted((1, 0)), minimum=2, profiles=_CONSULTANT, searched=False)
-def ts_poly_regression(y: Matrix, x: Matrix, window: Window, *, k: Count = 1, strict: bool = False) -> Array:
+def ts_poly_regression(y: Matrix, x: Matrix, window: Window, *, k: Degree = 1, strict: bool = False) -> Array:
     """Today's error of the least-squares polynomial of degree k of y over x.
 
     Formula: y − Σ bᵢ·xⁱ, i = 0 … k, with the b that make the window's sum of squared errors least; with k or fewer
