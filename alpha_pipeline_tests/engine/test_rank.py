@@ -235,7 +235,7 @@ def test_crowds_that_the_sample_does_not_show(sign: int) -> None:
     x[3, hidden] = sign * np.inf
     x[4, hidden] = (sign * np.exp(random.uniform(1, 88, len(hidden)))).astype(FLOAT)
     x[5, hidden] = (sign * (9 + np.arange(len(hidden)) % 3 * 1e-6)).astype(FLOAT)
-    assert_same(ranked(buckets_alone, x), expected(x))
+    assert_same(ranked(buckets, x), expected(x))
 
 
 @WITH_BUCKETS
