@@ -196,6 +196,24 @@ def compare(_: Any, value: Any, others: Any, start: Any) -> Signature:
 
 
 @_step
+def steps_above(_: Any, numbers: Any, start: Any, stop: Any, size: Any, found: Any, at: Any) -> Signature:
+    """found[at:] = those k of start … start + 15, before `stop`, where numbers[k + 1] − numbers[k] > size. How many."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        numbers_, start_, stop_, size_, found_, at_ = arguments
+        here = _load(context, builder, signature.args[0], numbers_, start_, INTS)
+        there = _load(context, builder, signature.args[0], numbers_, builder.add(start_, LONG(1)), INTS)
+        index = builder.add(ir.Constant(INTS, list(range(LANES))), _all(builder, builder.trunc(start_, INT)))
+        inside = builder.icmp_signed("<", index, _all(builder, builder.trunc(stop_, INT)))
+        above = builder.and_(inside, builder.icmp_signed(">", builder.sub(there, here), _all(builder, size_)))
+        packed = _call(builder, "llvm.x86.avx512.mask.compress.v16i32", INTS, index, index, above)
+        _store(context, builder, signature.args[4], found_, at_, packed)
+        return _count(builder, above)
+
+    return types.int64(numbers, types.int64, types.int64, types.int32, found, types.int64), generate
+
+
+@_step
 def lowest_and_highest(_: Any, values: Any, start: Any) -> Signature:
     """The least and the greatest of values[start:start + 16], of which none may be NaN."""
 

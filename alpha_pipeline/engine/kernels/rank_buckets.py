@@ -48,6 +48,7 @@ from alpha_pipeline.engine.kernels.avx512 import (
     locate,
     lowest_and_highest,
     open_gaps,
+    steps_above,
 )
 from alpha_pipeline.engine.kernels.kernel import Matrix
 from alpha_pipeline.jit import njit
@@ -175,7 +176,7 @@ def _count_smaller(values: Floats, bucket: Shorts, count: int, starts: Ints, ord
 
 @njit
 def _find_crowds(
-    buckets: int, starts: Ints, ordered: Floats, crowd_of: Ints, bounds: Doubles, bases: Ints
+    buckets: int, starts: Ints, ordered: Floats, large: Ints, crowd_of: Ints, bounds: Doubles, bases: Ints
 ) -> tuple[int, int]:
     """Deal with buckets of more than WINDOW values.
 
@@ -185,11 +186,13 @@ def _find_crowds(
     Returns the number of crowded values, and of their windows.
     """
     crowds, crowded, effort = NONE, NONE, 0
-    for b in range(buckets):
+    found = 0
+    for b in range(0, buckets, WINDOW):
+        found += steps_above(starts, b, buckets, ONE * WINDOW, large, found)
+    for i in range(found):
+        b = large[i]
         start, stop = starts[b], starts[b + 1]
         size = stop - start
-        if size <= WINDOW:
-            continue
         lowest, highest = lowest_and_highest(ordered, stop - WINDOW)
         for k in range(start, stop - WINDOW, WINDOW):
             low, high = lowest_and_highest(ordered, k)
@@ -273,6 +276,7 @@ def rank_rows(
     values, ordered = np.empty((DEPTH, room), np.float32), np.empty(room, np.float32)
     bucket, twice = np.empty((DEPTH, room), np.uint16), np.empty((DEPTH, room), np.int32)
     starts, crowd_of, bases = np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room, np.int32)
+    large = np.empty(room, np.int32)
     members, bounds = np.empty((DEPTH, room), np.int32), np.empty((width // WINDOW + 1, 3))
     counts: Any = np.empty(DEPTH + 1, np.int64)
     failures = 0
@@ -313,7 +317,7 @@ def rank_rows(
             most = _sort_into_buckets(values[level], bucket[level], counts[level], here, starts, ordered)
             crowded, effort = 0, 0
             if most > WINDOW:
-                crowded, effort = _find_crowds(here, starts, ordered, crowd_of, bounds, bases)
+                crowded, effort = _find_crowds(here, starts, ordered, large, crowd_of, bounds, bases)
                 if crowded > SHARE * width or (level == DEPTH - 1 and effort > PATIENCE * width):
                     failed = True
                     break
