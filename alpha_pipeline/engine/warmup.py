@@ -35,7 +35,7 @@ class _Compiling(event.Listener):
 
 
 def warmup(progress: Callable[[str], None] | None = None) -> float:
-    """Run each kernel that generators use on a tiny panel: compiled or loaded. Returns the seconds it took.
+    """Run each kernel that generators use on a small panel: compiled or loaded. Returns the seconds it took.
 
     Args:
         progress: told of each operator that has to be compiled, before it is.
@@ -53,7 +53,8 @@ def searched_kernels() -> dict[str, Kernel]:
 
 
 def _run_all(listener: _Compiling) -> None:
-    x = np.arange(48, dtype=np.float32).reshape(8, 6)
+    days, instruments = 8, 1_000  # wide enough for the rank of wide rows, with a group for that of narrow ones
+    x = np.arange(days * instruments, dtype=np.float32).reshape(days, instruments)
     out = np.empty_like(x)
     values: dict[Slot, list[Any]] = {
         Slot.MATRIX: [x],
@@ -62,8 +63,8 @@ def _run_all(listener: _Compiling) -> None:
         Slot.LABELS: [x],
         Slot.NUMBER: [1.0],
         Slot.WINDOW: [3, 1],
-        Slot.GROUP: [np.array([0, 2, 6], np.int32)],
-        Slot.VECTOR: [x.ravel(), np.arange(49, dtype=np.int64)],
+        Slot.GROUP: [np.array([0, 2, instruments], np.int32)],
+        Slot.VECTOR: [x.ravel(), np.arange(x.size + 1, dtype=np.int64)],
     }
     kernels = searched_kernels()
     for number, (name, kernel) in enumerate(kernels.items(), 1):
