@@ -27,10 +27,12 @@ from alpha_pipeline.progress import Silent, listening
 from alpha_pipeline_tests.cli.conftest import Ran
 
 PROGRAM = """
+import signal
 import sys
 from functools import partial
 from alpha_pipeline.cli import main
 from alpha_pipeline.market import sources
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests may run under nohup, which the program would respect
 sources.SyntheticSource = partial(sources.SyntheticSource, seed=11, instruments=60, days=700)
 sys.exit(main(sys.argv[1:]))
 """
