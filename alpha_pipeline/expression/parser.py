@@ -33,7 +33,7 @@ DEEPEST_NESTING = 100
 MOST_NODES = 5_000
 """Nodes of the tree once every variable is replaced by what it stands for: each may double the tree."""
 
-_NOT, _UNARY, _POWER = 35, 80, 90
+_NOT, _UNARY = 35, 80  # how tightly the prefixes bind; infix operators say so in their declarations
 _WORDS = {"and": "&&", "or": "||"}
 
 
@@ -148,12 +148,15 @@ class _Parser:
                 raise self.problem("nothing may follow the alpha, which is the expression that is not assigned")
         if self.current.kind != "end":
             raise self.problem(f"unexpected `{shown(self.current.text)}`: expected an operator or the end")
-        if (self.variables or len(self.text) > LONGEST_TEXT // 4) and len(
-            to_text(canonical(value.node))
-        ) > LONGEST_TEXT:
-            raise SyntaxProblem(f"the expression stands for more than {LONGEST_TEXT} characters", self.text, None)
+        self.check_length(value.node)
         unused = tuple(name for name in self.variables if name not in self.used)
         return Parsed(self.text, value.node, value, tuple(self.places.items()), unused, tuple(self.folded))
+
+    def check_length(self, node: Node) -> None:
+        """What is written down of an expression, its canonical text, must be short enough to be read again."""
+        may_grow = self.variables or len(self.text) > LONGEST_TEXT // 4
+        if may_grow and len(to_text(canonical(node))) > LONGEST_TEXT:
+            raise SyntaxProblem(f"the expression stands for more than {LONGEST_TEXT} characters", self.text, None)
 
     def assigned(self) -> str | None:
         """The variable that the next statement assigns to; None for an expression."""
@@ -336,7 +339,8 @@ class _Parser:
         if window is not None and named:
             value = given.pop("lookback")
             position = bound[-1].position if bound else 0
-            bound.insert(window, Syntax(position, Constant(value) if isinstance(value, float) else Field(f'"{value}"')))
+            days: Node = Constant(value) if isinstance(value, float) else Field(f'"{value}"')
+            bound.insert(window, self.window(Syntax(position, days)))
         elif window is not None and window < len(bound):
             bound[window] = self.window(bound[window])
         # By position: attributes of operators with a window, rank's precision, and in the paper what scale makes.

@@ -223,8 +223,11 @@ def _turned(call: Call) -> Node | None:
 
 
 def _renamed(call: Call) -> Node | None:
+    """Into the names that an ordinary account has."""
     if call.operator == "negate":
         return Call("not", call.arguments)
+    if call.operator == "is_not_nan":
+        return Call("not", (Call("is_nan", call.arguments),))
     if call.operator == "group_rank" and call.arguments[1] == Field("market"):
         return Call("rank", call.arguments[:1])
     return None
@@ -237,8 +240,6 @@ _OPPOSITE = {
     "less_equal": "greater",
     "equal": "not_equal",
     "not_equal": "equal",
-    "is_nan": "is_not_nan",
-    "is_not_nan": "is_nan",
 }
 
 

@@ -154,6 +154,15 @@ def test_an_error_inside_a_variable_points_at_its_definition() -> None:
     assert caught.value.pointer() == "a = rank(clsoe);\n         ^"
 
 
+def test_what_is_written_down_can_be_read_again() -> None:
+    """A program whose variables stand for more text than one may have is refused, though its tree is small enough."""
+    long = " + ".join(["ts_decay_linear(group_neutralize(returns, subindustry), 252)"] * 40)
+    with pytest.raises(SyntaxProblem, match="stands for more than 10000 characters"):
+        parse_text(f"a = {long}; b = rank(a) * a + zscore(a); b + b")
+    kept = canonical(parse(f"a = {long}; rank(a) * a"))
+    assert parse(to_text(kept)) == kept
+
+
 def test_variables_cannot_blow_up() -> None:
     doubling = "".join(f"v{i} = v{i - 1} + v{i - 1};" for i in range(1, 60))
     with pytest.raises(SyntaxProblem, match=r"stands for more than|nested deeper"):

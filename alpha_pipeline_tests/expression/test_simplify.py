@@ -8,11 +8,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alpha_pipeline.engine import Engine
-from alpha_pipeline.expression import Call, Choices, Constant, Field, Node, canonical, check, identity, parse, to_text
+from alpha_pipeline.expression import (
+    OPERATORS,
+    Call,
+    Choices,
+    Constant,
+    Field,
+    Node,
+    canonical,
+    check,
+    identity,
+    parse,
+    to_text,
+    walk,
+)
 from alpha_pipeline.expression import simplify as simplify_module
 from alpha_pipeline.expression.simplify import IDEMPOTENT, RULES, Rule
 from alpha_pipeline_tests.engine.checks import same_bits
 from alpha_pipeline_tests.engine.panels import random_panel
+from alpha_pipeline_tests.expression.trees import DRAWN, GROUPING, random_tree
 
 PANEL = random_panel(5, days=70, instruments=40)
 X, Y, Z = parse("ts_delta(close, 2)"), parse("rank(volume) - 0.5"), parse("-(open / vwap - 1) * 1e30")
@@ -52,7 +66,7 @@ TEMPLATES: dict[str, list[str]] = {
         "multiply(X, Y, X, filter=true)",
     ],
     "comparisons read one way": [f"{one} {sign} {other}" for sign in ("<", "<=", ">", ">=") for one, other in ORDERS],
-    "one name for one thing": ["negate(X)", "group_rank(X, market)"],
+    "one name for one thing": ["negate(X)", "is_not_nan(X)", "group_rank(X, market)"],
     "delays add up": ["ts_delay(ts_delay(X, 2), 3)", "ts_delay(ts_delay(X, 60), 30)"],
     "a difference from the past is a delta": ["X - ts_delay(X, 5)"],
     "not of a comparison is the opposite one": [f"!(X {sign} Y)" for sign in ("<", "<=", ">", ">=", "==", "!=")],
@@ -142,6 +156,15 @@ def test_nested_rewrites_keep_every_bit(seed: int) -> None:
     assert canonical(once) == once
     engine = Engine(PANEL)
     assert same_bits(engine.evaluate(made), engine.evaluate(once)), f"{to_text(made)} → {to_text(once)}"
+
+
+@given(st.integers(0, 2**32), st.integers(1, 4))
+def test_what_an_account_may_use_it_may_still_use(seed: int, depth: int) -> None:
+    """No rule brings in an operator that an ordinary account lacks."""
+    names = [name for name in DRAWN if "user" in OPERATORS[name].profiles]
+    once = canonical(random_tree(np.random.default_rng(seed), depth, names))
+    lacking = {o.name for o in OPERATORS.values() if "user" not in o.profiles} - set(GROUPING)
+    assert not {part.operator for part in walk(once) if isinstance(part, Call)} & lacking
 
 
 def test_a_wrong_rule_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
