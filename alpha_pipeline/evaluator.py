@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -83,7 +84,7 @@ class Trial:
 
 def held_data(panel: Panel) -> frozenset[str]:
     """Names of the fields, groups and vector fields that a panel holds."""
-    return frozenset(panel.fields) | frozenset(panel.groups) | frozenset(panel.vectors)
+    return frozenset(panel.field_types())
 
 
 def panel_catalogue(panel: Panel, catalogue: Catalogue = CATALOGUE) -> Catalogue:
@@ -118,21 +119,19 @@ class Evaluator:
         group_offsets(panel, self.settings.neutralization, panel.shape[1])  # refuses groups that the panel lacks
         self.windows = windows or Windows.by_shares(len(panel.dates))
         self.threads = threads
-        self.engine = Engine(
-            panel, threads=threads, memory=memory, windows=self.window_rule, choices=self.settings.language
-        )
+        self.engine = self.engine_on(panel, threads=threads, memory=memory)
         self.catalogue = panel_catalogue(panel)
         self.evaluations = 0
         members = panel.universe.any(axis=1)
         self._first_member_row = int(members.argmax()) if members.any() else len(panel.dates)
         self._trials: OrderedDict[str, Trial] = OrderedDict()
 
-    @property
-    def window_rule(self) -> Literal["partial", "strict"]:
-        """How engines of this evaluator treat windows that are not full."""
-        return "strict" if self.settings.strict_windows else "partial"
+    def engine_on(self, panel: Panel, *, threads: int, memory: int) -> Engine:
+        """An engine that reads expressions as this evaluator does, on a panel made from its own."""
+        windows: Literal["partial", "strict"] = "strict" if self.settings.strict_windows else "partial"
+        return Engine(panel, threads=threads, memory=memory, windows=windows, choices=self.settings.language)
 
-    @property
+    @cached_property
     def available(self) -> frozenset[str]:
         """Names of the fields and groups that expressions may use on this panel."""
         return held_data(self.panel)

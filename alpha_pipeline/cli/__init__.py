@@ -47,6 +47,16 @@ def build_parser() -> argparse.ArgumentParser:
         made.add_argument("--universe", help="TOPn by traded value (default TOP3000)")
         made.add_argument("--memory", help="budget for buffers and caches, e.g. 2GiB")
 
+    def profile(made: argparse.ArgumentParser) -> None:
+        made.add_argument("--profile", help="operators to allow: user, consultant, legacy101 or all (default all)")
+
+    def program(made: argparse.ArgumentParser, or_file: bool) -> None:
+        nargs = "?" if or_file else None
+        made.add_argument("expression", type=str.strip, nargs=nargs, help="Fast Expression program")
+        profile(made)
+        if or_file:
+            made.add_argument("--file", help="text file with one program a line")
+
     mine = add("mine", "Run the whole pipeline for a new generation run.")
     source(mine)
     mine.add_argument("--generator", help="random or genetic (default genetic)")
@@ -60,32 +70,22 @@ def build_parser() -> argparse.ArgumentParser:
         ("validate", "Put expressions through all eight stages; exit 1 if one is rejected."),
     ):
         made = add(name, summary)
-        made.add_argument(
-            "expression", type=str.strip, nargs=None if name == "evaluate" else "?", help="Fast Expression text"
-        )
+        program(made, or_file=name == "validate")
         made.add_argument("--panel", help="panel version (default: the current one)")
-        made.add_argument("--profile", help="read it as: user, consultant, legacy101 or all (default all)")
         if name == "evaluate":
             made.add_argument("--window", default="search", help="search (default), gate or full")
-        else:
-            made.add_argument("--file", help="text file with one expression a line")
 
     listing = add("operators", "List the operators of the language, or print the page of one.")
     listing.add_argument("name", nargs="?", help="an operator")
-    listing.add_argument("--profile", help="user, consultant, legacy101 or all (default all)")
+    profile(listing)
     for name, summary in (
         ("check", "Parse and type-check programs without evaluating them; exit 1 if one does not pass."),
         ("explain", "Print the tree of an expression with type, unit and lookback at each node."),
     ):
         made = add(name, summary)
-        made.add_argument(
-            "expression", type=str.strip, nargs=None if name == "explain" else "?", help="Fast Expression program"
-        )
-        made.add_argument("--profile", help="operators to allow: user, consultant, legacy101 or all (default all)")
+        program(made, or_file=name == "check")
         made.add_argument("--fields", help="CSV or JSON catalogue of further fields: id, type, unit, dataset")
-        if name == "check":
-            made.add_argument("--file", help="text file with one program a line")
-        else:
+        if name == "explain":
             made.add_argument(
                 "--behaviour", action="store_true", help="add a hash that is equal for expressions that rank alike"
             )

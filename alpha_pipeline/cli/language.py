@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,31 @@ from alpha_pipeline.expression.reference import examples, page, statements, unit
 from alpha_pipeline.expression.unit_check import infer_unit, unit_warning
 from alpha_pipeline.home import Home
 from alpha_pipeline.settings import load_settings
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What texts are read with.
+
+    Attributes:
+        profile: the operators that may be used.
+        choices: readings of the language.
+        catalogue: the fields that there are.
+        held: names of the data that is held.
+    """
+
+    profile: str
+    choices: Choices
+    catalogue: Catalogue
+    held: Collection[str]
+
+    def parse(self, text: str) -> Parsed:
+        """The program of a text. Raises SyntaxProblem."""
+        return parse_text(text, self.profile, self.choices)
+
+    def check(self, parsed: Parsed) -> None:
+        """Refuse what does not type-check. Raises TypeProblem."""
+        check(parsed, catalogue=self.catalogue, profile=self.profile, choices=self.choices, runs_here=False)
 
 
 def operators(options: argparse.Namespace) -> int:
@@ -111,15 +137,12 @@ def check_programs(options: argparse.Namespace) -> int:
     """Parse and type-check programs; nothing is evaluated."""
     if (options.expression is None) == (options.file is None):
         raise BadInput("there must be one expression or --file, and not both", "check", "give one of them")
-    profile = profile_of(options)
-    choices = load_settings(home=options.home).language
-    catalogue = CATALOGUE if options.fields is None else CATALOGUE.with_fields(load_fields(options.fields))
-    catalogue, held = _data(options.home, catalogue)
+    reading = _reading(options)
     programs = [(1, options.expression)] if options.file is None else read_programs(options.file)
     count = parsed = typed = 0
     try:
         for line, text in programs:
-            result = judged(line, text, profile, catalogue, held, choices, not options.json)
+            result = judged(line, text, reading, not options.json)
             if options.json:
                 emit(result)
             count, parsed, typed = count + 1, parsed + result["parsed"], typed + result["typed"]
@@ -157,9 +180,7 @@ def read_programs(file: str) -> list[tuple[int, str]]:
     return programs
 
 
-def judged(
-    line: int, text: str, profile: str, catalogue: Catalogue, held: Collection[str], choices: Choices, shown: bool
-) -> dict[str, Any]:
+def judged(line: int, text: str, reading: Reading, shown: bool) -> dict[str, Any]:
     """What there is to say of one program, as JSON; also shown to people if `shown`."""
     result: dict[str, Any] = {
         "line": line,
@@ -173,15 +194,13 @@ def judged(
     parsed: Parsed | None = None
     error: ExpressionError | None = None
     try:
-        parsed = parse_text(text, profile, choices)
+        parsed = reading.parse(text)
         result["parsed"] = True
-        result["missing_fields"] = missing_data(
-            [name for name in fields_used(parsed.node) if not Field(name).quoted], held
-        )
-        check(parsed, catalogue=catalogue, profile=profile, choices=choices, runs_here=False)
+        result["missing_fields"] = missing_data(fields_used(parsed.node), reading.held)
+        reading.check(parsed)
         result["typed"] = True
         result["canonical"] = to_text(canonical(parsed.node))
-        result["unit_warning"] = unit_warning(parsed.node, catalogue, choices)
+        result["unit_warning"] = unit_warning(parsed.node, reading.catalogue, reading.choices)
         result["error"] = runs_elsewhere(parsed.node)
     except ExpressionError as problem:
         error = problem
@@ -229,13 +248,11 @@ def show_judgement(result: dict[str, Any], text: str, parsed: Parsed | None, err
 
 def explain(options: argparse.Namespace) -> int:
     """The tree of an expression with type, unit and lookback at each node."""
-    profile = profile_of(options)
-    choices = load_settings(home=options.home).language
-    catalogue = CATALOGUE if options.fields is None else CATALOGUE.with_fields(load_fields(options.fields))
-    catalogue, held = _data(options.home, catalogue)
+    reading = _reading(options)
+    catalogue, choices = reading.catalogue, reading.choices
     try:
-        parsed = parse_text(options.expression, profile, choices)
-        check(parsed, catalogue=catalogue, profile=profile, choices=choices, runs_here=False)
+        parsed = reading.parse(options.expression)
+        reading.check(parsed)
     except ExpressionError as error:
         say(f"error: {error}", style="red")
         for pointed in error.pointer().splitlines():
@@ -251,7 +268,7 @@ def explain(options: argparse.Namespace) -> int:
         "lookback": lookback(parsed.node, catalogue),
         "price_scale_exponent": scale_exponent(parsed.node, catalogue),
         "unit_warning": warning,
-        "missing_fields": missing_data(fields_used(parsed.node), held),
+        "missing_fields": missing_data(fields_used(parsed.node), reading.held),
     }
     if options.behaviour:
         from alpha_pipeline.engine.behaviour import Probe  # compiled kernels, which nothing else here needs
@@ -315,12 +332,15 @@ def profile_of(options: argparse.Namespace) -> str:
     return str(profile)
 
 
-def _data(home: str | None, catalogue: Catalogue) -> tuple[Catalogue, Collection[str]]:
-    """The catalogue with what the home's panel adds, and the names of the data it holds; our usual ones without one."""
-    kept = Home(load_settings(home=home).home)
-    if kept.current is None:
-        return catalogue, list(FIELDS)
+def _reading(options: argparse.Namespace) -> Reading:
+    """How the options, the settings and the home's panel say that texts are to be read; without a panel, what ours
+    usually hold."""
+    profile, settings = profile_of(options), load_settings(home=options.home)
+    catalogue = CATALOGUE if options.fields is None else CATALOGUE.with_fields(load_fields(options.fields))
+    home = Home(settings.home)
+    if home.current is None:
+        return Reading(profile, settings.language, catalogue, FIELDS)
     from alpha_pipeline.evaluator import held_data, panel_catalogue
 
-    panel = kept.panel()
-    return panel_catalogue(panel, catalogue), held_data(panel)
+    panel = home.panel()
+    return Reading(profile, settings.language, panel_catalogue(panel, catalogue), held_data(panel))

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from alpha_pipeline.engine.engine import Engine
 from alpha_pipeline.expression import DEFAULT_CHOICES, Choices, Node
+from alpha_pipeline.expression.operators.cross_sectional import finite_only, ranked
 from alpha_pipeline.market.panel import Panel, PanelInfo
 
 INSTRUMENTS, DAYS = 48, 400
@@ -91,10 +92,4 @@ def probe_panel() -> Panel:
 
 def _centred_ranks(row: NDArray[Any]) -> NDArray[np.float64]:
     """Ranks of a day from −0.5 to 0.5, ties at their average, 0 for missing values."""
-    out = np.zeros(len(row))
-    held = np.flatnonzero(np.isfinite(row))
-    if len(held) > 1:
-        values = row[held]
-        below = (values[None, :] < values[:, None]).sum(axis=1) + (values[None, :] <= values[:, None]).sum(axis=1) - 1
-        out[held] = below / (2 * (len(held) - 1)) - 0.5
-    return out
+    return np.nan_to_num(ranked(finite_only(row)) - 0.5)

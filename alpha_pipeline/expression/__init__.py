@@ -25,10 +25,10 @@ from alpha_pipeline.expression.fields import (
 )
 from alpha_pipeline.expression.measure import depth, fields_used, lookback, operator_count, scale_exponent, size
 from alpha_pipeline.expression.nodes import Call, Constant, Field, Node, Path, replace_at, walk, walk_paths
-from alpha_pipeline.expression.operator import OPERATORS, Operator
+from alpha_pipeline.expression.operator import ACCOUNTS, OPERATORS, Operator
 from alpha_pipeline.expression.parser import Parsed, parse, parse_text
 from alpha_pipeline.expression.printer import to_text
-from alpha_pipeline.expression.profiles import ACCOUNTS, PROFILES, operators_of
+from alpha_pipeline.expression.profiles import PROFILES, operators_of
 from alpha_pipeline.expression.simplify import canonical, identity, paired
 from alpha_pipeline.expression.types import Slot, ValueType
 from alpha_pipeline.expression.unit_check import unit_of, unit_warning

@@ -15,10 +15,10 @@ from alpha_pipeline.expression.choices import DEFAULT_CHOICES, Choices
 from alpha_pipeline.expression.errors import TypeProblem, nearest, shown
 from alpha_pipeline.expression.fields import CATALOGUE, Catalogue, adv_window, average_volume
 from alpha_pipeline.expression.nodes import Call, Constant, Field, Node
-from alpha_pipeline.expression.operator import OPERATORS, SPELLINGS, Attribute, Operator, folded
+from alpha_pipeline.expression.operator import ACCOUNTS, OPERATORS, SPELLINGS, Attribute, Operator, folded
 from alpha_pipeline.expression.parser import Parsed, Syntax
 from alpha_pipeline.expression.printer import attribute_text, number_text, to_text
-from alpha_pipeline.expression.profiles import ACCOUNTS, LEGACY_NAMES, LEGACY_SPELLINGS, available
+from alpha_pipeline.expression.profiles import LEGACY_NAMES, LEGACY_SPELLINGS, available
 from alpha_pipeline.expression.types import AttributeKind, AttributeValue, Slot, ValueType
 
 

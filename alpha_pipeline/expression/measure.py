@@ -26,8 +26,8 @@ def operator_count(node: Node) -> int:
 
 
 def fields_used(node: Node) -> frozenset[str]:
-    """Names of all fields and groups in the tree."""
-    return frozenset(n.name for n in walk(node) if isinstance(n, Field))
+    """Names of all fields and groups in the tree, texts in quotes left out."""
+    return frozenset(n.name for n in walk(node) if isinstance(n, Field) and not n.quoted)
 
 
 def lookback(node: Node, catalogue: Catalogue = CATALOGUE) -> int:

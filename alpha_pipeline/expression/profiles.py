@@ -7,8 +7,7 @@ that is registered. An operator's declaration says which accounts have it; what 
 from __future__ import annotations
 
 from alpha_pipeline.errors import BadInput
-from alpha_pipeline.expression.operator import ACCOUNTS as ACCOUNTS
-from alpha_pipeline.expression.operator import OPERATORS, Operator, folded
+from alpha_pipeline.expression.operator import ACCOUNTS, OPERATORS, Operator, folded
 
 PROFILES = (*ACCOUNTS, "legacy101", "all")
 """What an expression may be read as."""

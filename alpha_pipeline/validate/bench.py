@@ -46,9 +46,7 @@ class Bench:
         instruments = panel.shape[1]
         spread = np.linspace(0, instruments - 1, min(SAMPLE_INSTRUMENTS, instruments)).round().astype(np.int64)
         sample = panel.columns(np.unique(spread)).rows(max(0, stop - SAMPLE_DAYS), stop)
-        evaluator = self.evaluator
-        language = evaluator.settings.language
-        return Engine(sample, threads=1, memory=0, windows=evaluator.window_rule, choices=language)
+        return self.evaluator.engine_on(sample, threads=1, memory=0)
 
     @cached_property
     def price_level(self) -> PriceLevelTest:

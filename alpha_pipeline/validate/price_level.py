@@ -93,9 +93,8 @@ class PriceLevelTest:
         threads = self.evaluator.threads
         days, instruments = self.panel.shape
         batch = max(threads, BOOKS_AT_A_TIME // (4 * days * instruments))
-        rule, language = self.evaluator.window_rule, self.evaluator.settings.language
         panels = (self.panel, *self.rescaled)
-        engines = [Engine(panel, threads=threads, memory=MEMORY, windows=rule, choices=language) for panel in panels]
+        engines = [self.evaluator.engine_on(panel, threads=threads, memory=MEMORY) for panel in panels]
         found: list[PriceLevel] = []
         try:
             for begin in range(0, len(nodes), batch):

@@ -3,6 +3,9 @@
 Ranks inside a group are those of its columns, many rows sorted at a time; counting smaller values instead was slower
 from 40 instruments on. What is one value for a group is one routine with a kind, compiled once; medians are NumPy's
 sorting, and `group_sums` has what NumPy adds up.
+
+The sums of `_neutralize` and `_zscore` are written out in both: as a function that both call they took 1.5 times as
+long.
 """
 
 from __future__ import annotations
