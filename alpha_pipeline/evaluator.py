@@ -194,7 +194,7 @@ class Evaluator:
             identity, tree, text = todo[index]
             return self._trial(identity, tree, text, signal, 1)
 
-        for trial in self.engine.map([tree for _, tree, _ in todo], consume):
+        for _, trial in self.engine.map([tree for _, tree, _ in todo], consume):
             self._keep(trial)
             results[trial.alpha_id] = trial
             if progress is not None:

@@ -2,34 +2,38 @@
 
 How an expression is evaluated:
 1. `tree.resolve` spells out `adv{N}` and checks the fields and groups it names.
-2. Operators run depth first, each distinct subtree once; a value is let go after its last use.
-3. Matrix inputs of operators across instruments are masked to the universe, unless `tree.confined` shows there is
-   nothing to mask. Groups are not: everyone's are known.
-4. An operator's kernel fills a matrix from the pool (`buffers`), in blocks of rows or columns; an operator without
-   one runs its plain kernel (`plain`). `evaluation` says what a kernel is handed.
+2. `plan` cuts it into units: time-series chains that run in tiles of instruments, cross-sectional ones that run in
+   blocks of dates, and operators that run alone. Matrix inputs of operators across instruments are masked to the
+   universe, unless `tree.confined` shows there is nothing to mask. Groups are not: everyone's are known.
+3. `evaluation` runs a unit when its value is first wanted, on matrices from the pool (`buffers`); `pieces` runs its
+   steps on one piece after the other. A value is let go after its last use, or kept for others (`cache`).
 
-Two ways to use the processors: `evaluate` splits every operator of one expression into blocks; `map` runs one
-expression per thread and keeps subtrees that a batch has in common (`cache`). Results do not depend on threads, memory
-or what was kept.
+Two ways to use the processors: `evaluate` splits every unit of one expression over the threads; `map` runs one
+expression per thread, in an order in which expressions with dear parts in common follow each other (`batch`). Results
+do not depend on threads, memory, order, or what was kept.
 """
 
 from __future__ import annotations
 
 import threading
-from collections import deque
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from itertools import pairwise
 from typing import Any, Literal, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from alpha_pipeline.engine import tree
+from alpha_pipeline.engine.batch import run_batch
 from alpha_pipeline.engine.buffers import Buffers, typed_writable
 from alpha_pipeline.engine.cache import SubtreeCache
 from alpha_pipeline.engine.evaluation import Evaluation, EvaluationTimeout
 from alpha_pipeline.engine.groups import offsets_of
 from alpha_pipeline.engine.kernels.kernel import Cells, Kernel, Matrix
+from alpha_pipeline.engine.pieces import Scratch, pieces, run_piece
+from alpha_pipeline.engine.plan import Terms, Unit, plan
 from alpha_pipeline.errors import BadInput
 from alpha_pipeline.expression import DEFAULT_CHOICES, Call, Choices, Node
 from alpha_pipeline.market.panel import Panel
@@ -39,7 +43,6 @@ __all__ = ["Engine", "EvaluationTimeout"]
 R = TypeVar("R")
 WORTH_SPLITTING = 100_000  # cells; below this, handing a block to another thread costs more than it saves
 COLUMN_STEP = 16  # blocks of columns begin at whole cache lines
-AHEAD = 4  # results a thread may be ahead of the one that is waited for
 
 
 class Engine:
@@ -83,6 +86,8 @@ class Engine:
             for name, each in panel.vectors.items()
         }
         self.cache = SubtreeCache()
+        self._terms = Terms(panel.shape[1], windows == "strict", choices, self.fields, self.groups)
+        self._scratch = Scratch()
         self._buffers = Buffers(panel.shape, memory)
         self._inside = threading.local()  # set in a worker thread: what it runs is not split further
         self._pool: ThreadPoolExecutor | None = None
@@ -94,67 +99,32 @@ class Engine:
         Cells outside the universe hold whatever the operators make of missing data there, mostly NaN.
 
         Args:
-            deadline: `time.monotonic()` value to stop at, looked at between operators.
+            deadline: `time.monotonic()` value to stop at, looked at between units.
 
         Raises:
             BadInput: the panel lacks a field or group, or an operator does not run here.
             EvaluationTimeout: the deadline has passed.
         """
         resolved = self._resolved(node)
-        value = Evaluation(self, resolved, deadline).run()
+        self.cache.expect(1, Counter())
+        value = self.value(resolved, deadline)
         if isinstance(resolved, Call):
             return value
         own = self.take()
         np.copyto(own, value)
         return own
 
-    def map(self, nodes: Sequence[Node], consume: Callable[[int, Matrix], R]) -> Iterator[R]:
-        """`consume(i, value of nodes[i])` for each expression, in order, one expression per thread.
+    def map(self, nodes: Sequence[Node], consume: Callable[[int, Matrix], R]) -> Iterator[tuple[int, R]]:
+        """(i, `consume(i, value of nodes[i])`) for each expression, as they are done, one expression per thread.
 
         `consume` runs in the thread that evaluated; it may neither write to the matrix nor keep it. The first error, of
-        the evaluation or of `consume`, is raised in its turn and ends the batch. Closing the iterator ends it as well.
+        an evaluation or of `consume`, is raised and ends the batch. Closing the iterator ends it as well.
 
         Raises:
             BadInput: the panel lacks a field or group of an expression; before anything is run.
         """
         resolved = [self._resolved(node) for node in nodes]
-        return self._mapped(resolved, consume)
-
-    def _mapped(self, nodes: Sequence[Node], consume: Callable[[int, Matrix], R]) -> Iterator[R]:
-        worth = tree.shared(nodes)
-        self.cache.expect(worth)
-        counted = [[call for call in tree.calls(node) if call in worth] for node in nodes]
-        settled = 0  # expressions whose uses are taken back
-
-        def one(index: int) -> R:
-            try:
-                return consume(index, Evaluation(self, nodes[index], None).run())
-            finally:
-                self.cache.done(counted[index])
-
-        if self._runs_alone():
-            try:
-                for index in range(len(nodes)):
-                    settled = index + 1
-                    yield one(index)
-            finally:
-                for calls in counted[settled:]:
-                    self.cache.done(calls)
-            return
-        running: deque[Future[R]] = deque()
-        submitted = 0
-        try:
-            while submitted < len(nodes) or running:
-                while submitted < len(nodes) and len(running) < self.threads * AHEAD:
-                    running.append(self._submit(one, submitted))
-                    submitted += 1
-                yield running.popleft().result()
-        finally:
-            first = submitted - len(running)
-            cancelled = [index for index, future in enumerate(running, first) if future.cancel()]
-            wait(running)
-            for index in (*cancelled, *range(submitted, len(nodes))):
-                self.cache.done(counted[index])
+        return run_batch(self, resolved, consume)
 
     def close(self) -> None:
         """End the threads; a later call starts new ones."""
@@ -176,32 +146,54 @@ class Engine:
 
     def take(self) -> Matrix:
         """A matrix of the pool, its content undefined."""
-        return self._buffers.take(self.cache.drop_oldest)
+        return self._buffers.take(self.cache.drop_least)
+
+    def run(self, unit: Unit, inputs: Sequence[NDArray[Any]]) -> Matrix:
+        """The value of a unit on a matrix of the pool, its pieces shared among the threads."""
+        out = self.take()
+        parts = pieces(unit.along, out.shape)
+
+        def some(first: int, last: int) -> None:
+            for lo, hi in parts[first:last]:
+                run_piece(unit, inputs, out, lo, hi, self._scratch)
+
+        self._split(some, len(parts), out.size)
+        return out
 
     def apply(self, kernel: Kernel, arguments: Sequence[Any]) -> Matrix:
         """The kernel's result on a matrix of the pool, in as many blocks as there are threads."""
         out = self.take()
         length = out.shape[1 if kernel.axis == "columns" else 0]
-        blocks = 1 if self._runs_alone() or out.size < WORTH_SPLITTING or kernel.axis == "all" else self.threads
-        if blocks == 1:
-            kernel.run(*arguments, out, 0, length)
-            return out
-        step = COLUMN_STEP if kernel.axis == "columns" else 1
-        bounds = [min(length, round(length * i / blocks / step) * step) for i in range(blocks)] + [length]
-        others = [self._submit(kernel.run, *arguments, out, lo, hi) for lo, hi in pairwise(bounds[1:]) if lo < hi]
+        cells = 0 if kernel.axis == "all" else out.size
+        self._split(
+            lambda lo, hi: kernel.run(*arguments, out, lo, hi),
+            length,
+            cells,
+            COLUMN_STEP if kernel.axis == "columns" else 1,
+        )
+        return out
+
+    def value(self, node: Node, deadline: float | None = None) -> Matrix:
+        """The value of a resolved expression; of a field, the panel's own matrix."""
+        return Evaluation(self, plan(node, self.cache, self._terms), deadline).matrix(node)
+
+    def _split(self, work: Callable[[int, int], None], length: int, cells: int, step: int = 1) -> None:
+        """`work(lo, hi)` on parts of [0, length), side by side where that is worth it."""
+        parts = 1 if self.runs_alone() or cells < WORTH_SPLITTING else min(self.threads, length)
+        bounds = [min(length, round(length * i / parts / step) * step) for i in range(parts)] + [length]
+        others = [self.submit(work, lo, hi) for lo, hi in pairwise(bounds[1:]) if lo < hi]
         try:
-            kernel.run(*arguments, out, 0, bounds[1])
+            work(0, bounds[1])
         finally:
             wait(others)  # whatever happens here, nobody writes to the matrix after this
         for other in others:
             other.result()
-        return out
 
-    def _runs_alone(self) -> bool:
+    def runs_alone(self) -> bool:
         """Whether this thread shares its work with no other: there is but one, or it is one of several itself."""
         return self.threads == 1 or getattr(self._inside, "worker", False)
 
-    def _submit(self, function: Callable[..., R], *arguments: Any) -> Future[R]:
+    def submit(self, function: Callable[..., R], *arguments: Any) -> Future[R]:
         with self._pool_lock:
             if self._pool is None:
                 self._pool = ThreadPoolExecutor(self.threads, "engine", initializer=self._enter_worker)

@@ -21,10 +21,14 @@ STRIP = 2**18  # cells of a strip of rows, so that the float64 copies stay small
 
 def axis_of(operator: Operator) -> Axis:
     """How its plain kernel may be cut into blocks."""
-    looks_back = operator.stateful or operator.window_position is not None or operator.history >= 0
-    if operator.across == "both" or (operator.across == "instruments" and looks_back):
+    if operator.across == "both" or (operator.across == "instruments" and looks_back(operator)):
         return "all"
-    return "columns" if operator.across == "days" or looks_back else "rows"
+    return "columns" if operator.across == "days" or looks_back(operator) else "rows"
+
+
+def looks_back(operator: Operator) -> bool:
+    """Whether it needs other days than today, by its window or otherwise."""
+    return operator.stateful or operator.window_position is not None or operator.history >= 0
 
 
 def plain_kernel(

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numba.core import event
 
-from alpha_pipeline.engine.evaluation import MASK, setting_values
 from alpha_pipeline.engine.kernels import KERNELS, Kernel
+from alpha_pipeline.engine.plan import MASK, setting_values
 from alpha_pipeline.expression import DEFAULT_CHOICES, OPERATORS, Slot
 
 

@@ -110,7 +110,8 @@ class PriceLevelTest:
         def book(engine: Engine, place: int, signal: FloatMatrix) -> FloatMatrix:
             return weights(signal, engine.panel, self.evaluator.settings, self.evaluator.first_row(nodes[place]))
 
-        books = list(given.map(nodes, lambda place, signal: book(given, place, signal)))
+        held_books = given.map(nodes, lambda place, signal: book(given, place, signal))
+        books = [book for _, book in sorted(held_books, key=lambda each: each[0])]
         days = [int(held.any(axis=1).sum()) for held in books]
 
         def moved(engine: Engine) -> list[float]:
@@ -119,7 +120,7 @@ class PriceLevelTest:
                 held = max(days[place], int(other.any(axis=1).sum()))
                 return float(np.abs(books[place] - other).sum(dtype=np.float64)) / max(held, 1)
 
-            return list(engine.map(nodes, change))
+            return [moved for _, moved in sorted(engine.map(nodes, change))]
 
         exact, general = (moved(engine) for engine in others)
         for place in range(len(nodes)):

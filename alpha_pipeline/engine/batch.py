@@ -1,0 +1,109 @@
+"""Many expressions at once: one per thread, dear parts in common made once and used while they are there."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import wait
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from alpha_pipeline.engine import tree
+from alpha_pipeline.engine.cache import WORTH
+from alpha_pipeline.engine.costs import cost
+from alpha_pipeline.engine.kernels.kernel import Matrix
+from alpha_pipeline.expression import Call, Node
+
+if TYPE_CHECKING:
+    from alpha_pipeline.engine.engine import Engine
+
+R = TypeVar("R")
+LOOK_AHEAD = 8  # expressions among which a thread picks one whose dearest part nobody is just making
+
+
+def run_batch(engine: Engine, nodes: Sequence[Node], consume: Callable[[int, Matrix], R]) -> Iterator[tuple[int, R]]:
+    """(i, consume(i, value of nodes[i])) of resolved expressions, as they are done; see `Engine.map`."""
+    batch = _Batch(engine, nodes, consume)
+    if engine.runs_alone():
+        try:
+            while (index := batch.next()) is not None:
+                yield index, batch.one(index)
+        finally:
+            batch.end()
+        return
+    finished: SimpleQueue[tuple[int, R] | BaseException | None] = SimpleQueue()
+
+    def work() -> None:
+        try:
+            while (index := batch.next()) is not None:
+                finished.put((index, batch.one(index)))
+        except BaseException as error:  # handed on to whoever waits for the results, Ctrl-C in a test included
+            finished.put(error)
+        finally:
+            finished.put(None)
+
+    workers = [engine.submit(work) for _ in range(min(engine.threads, len(nodes)))]
+    try:
+        working = len(workers)
+        while working:
+            result = finished.get()
+            if result is None:
+                working -= 1
+            elif isinstance(result, BaseException):
+                raise result
+            else:
+                yield result
+    finally:
+        batch.end()
+        for worker in workers:
+            worker.cancel()
+        wait(workers)
+
+
+def in_order(nodes: Sequence[Node], worth: Counter[Call]) -> list[int]:
+    """The expressions by their dearest shared part, then the next dearest: those alike follow each other.
+
+    A part is let go soon after it was made, then, and memory goes further.
+    """
+    place = {call: at for at, call in enumerate(sorted(worth, key=lambda call: (-cost(call), str(call))))}
+    keys = [sorted(place[call] for call in tree.calls(node) if call in place) for node in nodes]
+    return sorted(range(len(nodes)), key=lambda index: (not keys[index], keys[index], index))
+
+
+class _Batch(Generic[R]):
+    """Which expressions are still to be run."""
+
+    def __init__(self, engine: Engine, nodes: Sequence[Node], consume: Callable[[int, Matrix], R]) -> None:
+        worth = Counter({call: uses for call, uses in tree.shared(nodes).items() if cost(call) >= WORTH})
+        self._engine = engine
+        self._nodes = nodes
+        self._consume = consume
+        self._shared = [[call for call in tree.calls(node) if call in worth] for node in nodes]
+        self._dearest = [max(calls, key=cost) if calls else None for calls in self._shared]
+        self._waiting = in_order(nodes, worth)
+        self._lock = threading.Lock()
+        engine.cache.expect(len(nodes), worth)
+
+    def next(self) -> int | None:
+        """The expression to run now; None when there is none left."""
+        with self._lock:
+            for at, index in enumerate(self._waiting[:LOOK_AHEAD]):
+                dearest = self._dearest[index]
+                if dearest is None or not self._engine.cache.being_made(dearest):
+                    return self._waiting.pop(at)
+            return self._waiting.pop(0) if self._waiting else None
+
+    def one(self, index: int) -> R:
+        """Run one expression."""
+        try:
+            return self._consume(index, self._engine.value(self._nodes[index]))
+        finally:
+            self._engine.cache.done(self._shared[index])
+
+    def end(self) -> None:
+        """Nothing more is to be run: whatever is left counts as done."""
+        with self._lock:
+            left, self._waiting = self._waiting, []
+        for index in left:
+            self._engine.cache.done(self._shared[index])
