@@ -32,8 +32,8 @@ from alpha_pipeline.engine.cache import SubtreeCache
 from alpha_pipeline.engine.evaluation import Evaluation, EvaluationTimeout
 from alpha_pipeline.engine.groups import offsets_of
 from alpha_pipeline.engine.kernels.kernel import Cells, Kernel, Matrix
-from alpha_pipeline.engine.pieces import Scratch, pieces, run_piece
-from alpha_pipeline.engine.plan import Terms, Unit, plan
+from alpha_pipeline.engine.pieces import Scratch, Tiled, pieces, run_piece, tiled
+from alpha_pipeline.engine.plan import Along, Terms, Unit, plan
 from alpha_pipeline.errors import BadInput
 from alpha_pipeline.expression import DEFAULT_CHOICES, Call, Choices, Node
 from alpha_pipeline.market.panel import Panel
@@ -87,7 +87,10 @@ class Engine:
         }
         self.cache = SubtreeCache()
         self._terms = Terms(panel.shape[1], windows == "strict", choices, self.fields, self.groups)
+        self._interned = tree.Interning()
         self._scratch = Scratch()
+        self.cuts_tiles = len(pieces(Along.COLUMNS, panel.shape)) > 1
+        self._tiled: dict[str, Tiled] = {}
         self._buffers = Buffers(panel.shape, memory)
         self._inside = threading.local()  # set in a worker thread: what it runs is not split further
         self._pool: ThreadPoolExecutor | None = None
@@ -142,20 +145,27 @@ class Engine:
     # -- what an evaluation needs ------------------------------------------------------------------------------------
 
     def _resolved(self, node: Node) -> Node:
-        return tree.resolve(node, self.fields, self.groups, self.vectors)
+        return self._interned(tree.resolve(node, self.fields, self.groups, self.vectors))
 
     def take(self) -> Matrix:
         """A matrix of the pool, its content undefined."""
         return self._buffers.take(self.cache.drop_least)
 
-    def run(self, unit: Unit, inputs: Sequence[NDArray[Any]]) -> Matrix:
+    def tiled(self, field: str) -> Tiled:
+        """A field in tiles, cut when first asked for: as much memory again as the field itself takes."""
+        found = self._tiled.get(field)
+        if found is None:
+            found = self._tiled[field] = tiled(self.fields[field])
+        return found
+
+    def run(self, unit: Unit, inputs: Sequence[NDArray[Any] | Tiled]) -> Matrix:
         """The value of a unit on a matrix of the pool, its pieces shared among the threads."""
         out = self.take()
         parts = pieces(unit.along, out.shape)
 
         def some(first: int, last: int) -> None:
-            for lo, hi in parts[first:last]:
-                run_piece(unit, inputs, out, lo, hi, self._scratch)
+            for number in range(first, last):
+                run_piece(unit, inputs, out, number, parts[number], self._scratch)
 
         self._split(some, len(parts), out.size)
         return out

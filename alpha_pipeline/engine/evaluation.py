@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from alpha_pipeline.engine.groups import arranged
 from alpha_pipeline.engine.kernels import KERNELS
 from alpha_pipeline.engine.kernels.kernel import Cells, Matrix
+from alpha_pipeline.engine.pieces import Tiled
 from alpha_pipeline.engine.plain import plain_kernel
 from alpha_pipeline.engine.plan import (
     MASK,
@@ -87,9 +88,16 @@ class Evaluation:
     def _made(self, unit: Unit) -> Matrix:
         if unit.along is Along.ALONE:
             return self._alone(unit.call)
-        inputs = [self.matrix(node) for node in unit.inputs]
+        engine = self._engine
+        tiles = unit.along is Along.COLUMNS and engine.cuts_tiles
+        inputs: list[NDArray[Any] | Tiled] = [
+            engine.tiled(node.name)
+            if tiles and isinstance(node, Field) and node.name in engine.fields
+            else self.matrix(node)
+            for node in unit.inputs
+        ]
         self._look_at_the_clock(unit.call)
-        return self._engine.run(unit, inputs)
+        return engine.run(unit, inputs)
 
     # -- operators that run alone ------------------------------------------------------------------------------------
 

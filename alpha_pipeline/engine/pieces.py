@@ -1,14 +1,15 @@
 """Runs the steps of a unit on one piece of the panel after the other, its values in scratch memory that stays cached.
 
-A tile's inputs are copied into it first: the rows of a tile of a wide matrix lie a page apart, and every kernel is
-quicker on a small contiguous one. Rows need no copy: a block of dates is contiguous as it is.
+A tile's inputs are contiguous copies: the rows of a tile of a wide matrix lie a page apart, and every kernel is quicker
+on a small matrix of its own. Of fields the copies are kept, all tiles of them (`Tiled`). Rows need no copy: a block of
+dates is contiguous as it is.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,17 @@ from alpha_pipeline.engine.plan import Along, Unit
 TILE_CELLS = 160_000  # of one value in a tile: 0.6 MB, so that two or three stay in the second-level cache
 BLOCK_CELLS = 200_000
 STEP = 16  # tiles begin at whole cache lines
+
+
+class Tiled(NamedTuple):
+    """A field cut into tiles, each a C-ordered matrix of all dates."""
+
+    tiles: list[Matrix]
+
+
+def tiled(matrix: Matrix) -> Tiled:
+    """Copies of a matrix's tiles."""
+    return Tiled([np.ascontiguousarray(matrix[:, lo:hi]) for lo, hi in pieces(Along.COLUMNS, matrix.shape)])
 
 
 class Scratch(threading.local):
@@ -37,7 +49,7 @@ class Scratch(threading.local):
         return self._flat[slot][:cells].reshape(rows, columns)
 
 
-def pieces(along: Along, shape: tuple[int, int]) -> list[tuple[int, int]]:
+def pieces(along: Along, shape: tuple[int, ...]) -> list[tuple[int, int]]:
     """[lo, hi) of each piece: instruments of a tile, dates of a block."""
     days, instruments = shape
     if along is Along.COLUMNS:
@@ -47,8 +59,16 @@ def pieces(along: Along, shape: tuple[int, int]) -> list[tuple[int, int]]:
     return [(lo, min(lo + size, length)) for lo in range(0, length, size)]
 
 
-def run_piece(unit: Unit, inputs: Sequence[NDArray[Any]], out: Matrix, lo: int, hi: int, scratch: Scratch) -> None:
-    """Fill `out` of one piece."""
+def run_piece(
+    unit: Unit,
+    inputs: Sequence[NDArray[Any] | Tiled],
+    out: Matrix,
+    number: int,
+    bounds: tuple[int, int],
+    scratch: Scratch,
+) -> None:
+    """Fill `out` of piece `number`, which is [lo, hi) of the axis."""
+    lo, hi = bounds
     tile = unit.along is Along.COLUMNS and hi - lo < out.shape[1]
     days, columns = (len(out), hi - lo) if unit.along is Along.COLUMNS else (hi - lo, out.shape[1])
     values: list[Any] = [None] * len(unit.last_use)
@@ -56,13 +76,15 @@ def run_piece(unit: Unit, inputs: Sequence[NDArray[Any]], out: Matrix, lo: int, 
     slot_of: dict[int, int] = {}
     slots = 0
     last = len(unit.steps) - 1
-    for number, step in enumerate(unit.steps):
+    for at, step in enumerate(unit.steps):
         arguments = list(step.arguments)
         for position, place in step.takes:
             value = values[place]
             if value is None:  # an input, met for the first time
                 value = inputs[place]
-                if tile:
+                if isinstance(value, Tiled):
+                    value = value.tiles[number]
+                elif tile:
                     if free:
                         slot_of[place] = free.pop()
                     else:
@@ -76,7 +98,7 @@ def run_piece(unit: Unit, inputs: Sequence[NDArray[Any]], out: Matrix, lo: int, 
             arguments[position] = value
         for position, row in step.numbers:
             arguments[position] = row[:, :columns]
-        if number == last and not tile:
+        if at == last and not tile:
             result = out if unit.along is Along.COLUMNS else out[lo:hi]
         else:
             if free:
@@ -87,7 +109,7 @@ def run_piece(unit: Unit, inputs: Sequence[NDArray[Any]], out: Matrix, lo: int, 
         step.kernel.run(*arguments, result, 0, columns if step.kernel.axis == "columns" else days)
         values[step.place] = result
         for _, place in step.takes:
-            if unit.last_use[place] == number and place in slot_of:
+            if unit.last_use[place] == at and place in slot_of:
                 free.append(slot_of.pop(place))
     if tile:
         np.copyto(out[:, lo:hi], values[unit.steps[-1].place])

@@ -74,6 +74,29 @@ def _field(node: Field, slot: Slot, held: dict[Slot, Collection[str]]) -> Node:
     return node
 
 
+class Interning:
+    """Equal subtrees as one object, so that looking one up compares no trees."""
+
+    MOST = 200_000
+
+    def __init__(self) -> None:
+        self._known: dict[Node, Node] = {}
+
+    def __call__(self, node: Node) -> Node:
+        """The tree in which every subtree is the object it was when first met."""
+        if len(self._known) > self.MOST:
+            self._known = {}
+        return self._one(node)
+
+    def _one(self, node: Node) -> Node:
+        found = self._known.get(node)
+        if found is None:
+            if isinstance(node, Call):
+                node = node.over([self._one(argument) for argument in node.arguments])
+            found = self._known.setdefault(node, node)
+        return found
+
+
 def masks(operator: Operator) -> bool:
     """Whether it looks across instruments, so that its matrix inputs are masked to the universe."""
     return operator.across in ("instruments", "both")
