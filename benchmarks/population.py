@@ -85,7 +85,7 @@ def evaluate(panel: Panel, nodes: list[Node], threads: int, memory: int) -> dict
 
 def share_rows(found: shares.Shares, count: int, cpu_ms: float) -> list[dict[str, Any]]:
     """Rows of the table: CPU ms an expression and a call, and the share of all; the rest is what no clock saw."""
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "name": name,
             "calls": calls,

@@ -1,0 +1,86 @@
+"""How everything is timed: tasks take turns with a copy of a float32 panel, whose time is the unit M.
+
+The machine is shared and its clock changes, so one figure in milliseconds says little. Each round runs the copy and
+every task once; the least of the rounds counts, and so does that of the copy, measured in the same seconds.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.panels import DAYS, INSTRUMENTS
+
+Clock = Callable[[], float]
+CPU: Clock = time.thread_time
+"""Of the calling thread: what runs on one thread is charged nothing for the work of others."""
+WALL: Clock = time.perf_counter
+PROCESSOR: Clock = time.process_time
+"""Of all threads of the process."""
+
+
+@dataclass(frozen=True)
+class Timed:
+    """The best of several rounds: milliseconds of the task and of the copy beside it."""
+
+    ms: float
+    copy_ms: float
+
+    @property
+    def copies(self) -> float:
+        """In multiples of M."""
+        return self.ms / self.copy_ms
+
+
+class Copier:
+    """One copy of a float32 panel of the standard size, from memory to memory."""
+
+    def __init__(self) -> None:
+        self.source = np.random.default_rng(0).random((DAYS, INSTRUMENTS), dtype=np.float32)
+        self.target = np.zeros_like(self.source)
+
+    def __call__(self) -> None:
+        np.copyto(self.target, self.source)
+
+
+def take_turns(tasks: Mapping[str, Callable[[], object]], rounds: int, clock: Clock = CPU) -> dict[str, Timed]:
+    """The best of so many rounds of each task, after one that is not counted."""
+    copier = Copier()
+    copies, times = np.empty((rounds, len(tasks))), np.empty((rounds, len(tasks)))
+    for task in tasks.values():
+        task()
+    for turn in range(rounds):
+        for number, task in enumerate(tasks.values()):
+            copies[turn, number] = timed(copier, clock)
+            times[turn, number] = timed(task, clock)
+    copy = float(copies.min())
+    return {name: Timed(float(best), copy) for name, best in zip(tasks, times.min(axis=0), strict=True)}
+
+
+def timed(task: Callable[[], object], clock: Clock = WALL) -> float:
+    """Milliseconds of one run."""
+    began = clock()
+    task()
+    return 1e3 * (clock() - began)
+
+
+def best(task: Callable[[], object], rounds: int, clock: Clock = WALL) -> float:
+    """Milliseconds, the best of so many runs after one that is not counted."""
+    task()
+    return min(timed(task, clock) for _ in range(rounds))
+
+
+def machine() -> str:
+    """The machine in words, without its name."""
+    model = platform.processor() or platform.machine()
+    for line in Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else ():
+        if line.startswith("model name"):
+            model = line.split(":", 1)[1].strip()
+            break
+    return f"{model}, {os.cpu_count()} processors, {platform.system()}, Python {platform.python_version()}"
