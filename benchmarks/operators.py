@@ -23,7 +23,7 @@ from alpha_pipeline.engine.kernels import KERNELS
 from alpha_pipeline.expression import DEFAULT_CHOICES, OPERATORS, Call, Constant, Field, Node, Slot, lookback, parse
 from alpha_pipeline.market.panel import Panel
 from benchmarks.panels import DAYS, INSTRUMENTS, random_panel
-from benchmarks.timing import CPU, WALL, Timed, take_turns
+from benchmarks.timing import CPU, WALL, Timed, never_seen, take_turns
 
 FIELDS = ("close", "volume", "vwap")
 WINDOWS: dict[str, tuple[int, ...]] = {"ts_arg_max": (20, 30, 252), "ts_rank": (20, 60, 252)}
@@ -84,7 +84,7 @@ def measure_operators(panel: Panel, rounds: int) -> list[dict[str, Any]]:
                 windowed = OPERATORS[name].window_position is not None
                 if window not in (WINDOWS.get(name, (20, 252)) if windowed else (20,)):
                     continue
-                tasks: dict[str, Callable[[], object]] = {"engine": lambda: engine.evaluate(call)}  # noqa: B023
+                tasks: dict[str, Callable[[], object]] = {"engine": lambda: never_seen(engine, call)}  # noqa: B023
                 kernel = kernel_task(call, panel, engine)
                 if kernel is not None:
                     tasks["kernel"] = kernel
@@ -116,7 +116,7 @@ def measure_backtest(panel: Panel, rounds: int) -> dict[str, Timed]:
 def alpha_task(engine: Engine, panel: Panel, node: Node, threads: int) -> Callable[[], object]:
     """Signal and backtest of one expression."""
     first = lookback(node)
-    return lambda: simulate(engine.evaluate(node), panel, SimulationSettings(), first, threads)
+    return lambda: simulate(never_seen(engine, node), panel, SimulationSettings(), first, threads)
 
 
 def measure_alphas(panel: Panel, rounds: int) -> dict[str, dict[str, float]]:

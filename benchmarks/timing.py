@@ -15,6 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
+from alpha_pipeline.engine import Engine
+from alpha_pipeline.engine.kernels.kernel import Matrix
+from alpha_pipeline.expression import Node
 from benchmarks.panels import DAYS, INSTRUMENTS
 
 Clock = Callable[[], float]
@@ -74,6 +77,12 @@ def best(task: Callable[[], object], rounds: int, clock: Clock = WALL) -> float:
     """Milliseconds, the best of so many runs after one that is not counted."""
     task()
     return min(timed(task, clock) for _ in range(rounds))
+
+
+def never_seen(engine: Engine, node: Node) -> Matrix:
+    """The value of an expression of which nothing is kept from before, but for the fields' own tiles."""
+    engine.cache.clear()
+    return engine.evaluate(node)
 
 
 def machine() -> str:
