@@ -10,8 +10,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from alpha_pipeline.engine import tree
-from alpha_pipeline.engine.cache import WORTH
-from alpha_pipeline.engine.costs import cost
+from alpha_pipeline.engine.costs import WORTH, cost
 from alpha_pipeline.engine.kernels.kernel import Matrix
 from alpha_pipeline.expression import Call, Node
 

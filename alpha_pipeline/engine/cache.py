@@ -12,13 +12,14 @@ import threading
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 
-from alpha_pipeline.engine.costs import cost
+from alpha_pipeline.engine.costs import WORTH, cost
 from alpha_pipeline.engine.kernels.kernel import Matrix
 from alpha_pipeline.expression import Call
 
+LOOKED_AT = 64  # of the values made first, when one has to go
 FADING = 0.99  # of a value's worth, with each expression begun since it was last used
-WORTH = 3.0  # copies of a panel: what is cheaper to make is not worth a matrix
 
 
 @dataclass(slots=True)
@@ -107,7 +108,7 @@ class SubtreeCache:
         with self._changed:
             if not self._values:
                 return False
-            del self._values[min(self._values, key=self._worth)]
+            del self._values[min(islice(self._values, LOOKED_AT), key=self._worth)]
             return True
 
     def clear(self) -> None:

@@ -12,7 +12,7 @@ from alpha_pipeline.engine.kernels import KERNELS
 from alpha_pipeline.expression import OPERATORS, Call, Constant, Node
 
 CELLWISE, BY_COLUMNS, BY_ROWS, PLAIN = 0.5, 5.0, 3.0, 100.0
-MATRIX = 1.0  # writing a whole matrix, or reading it back
+WORTH = 3.0  # what is cheaper to make is not worth keeping a matrix for
 
 _KNOWN = {
     "signed_power": 4.0,

@@ -86,10 +86,11 @@ class Engine:
             for name, each in panel.vectors.items()
         }
         self.cache = SubtreeCache()
-        self._terms = Terms(panel.shape[1], windows == "strict", choices, self.fields, self.groups)
+        self.cuts_tiles = len(pieces(Along.COLUMNS, panel.shape)) > 1
+        one_piece = not self.cuts_tiles and len(pieces(Along.ROWS, panel.shape)) == 1
+        self._terms = Terms(panel.shape[1], one_piece, windows == "strict", choices, self.fields, self.groups)
         self._interned = tree.Interning()
         self._scratch = Scratch()
-        self.cuts_tiles = len(pieces(Along.COLUMNS, panel.shape)) > 1
         self._tiled: dict[str, Tiled] = {}
         self._buffers = Buffers(panel.shape, memory)
         self._inside = threading.local()  # set in a worker thread: what it runs is not split further

@@ -105,7 +105,7 @@ class Evaluation:
         """By its fast kernel on whole matrices, or by its plain one."""
         engine, operator, kernel = self._engine, OPERATORS[call.operator], KERNELS.get(call.operator)
         slots = operator.slots_of(len(call.arguments))
-        if kernel is None or not takes_groups(kernel, operator, slots, call):
+        if kernel is None or not takes_groups(call, kernel):
             return self._plain(call, operator, slots)
         masked = masks(operator)
         arguments: list[Any] = []

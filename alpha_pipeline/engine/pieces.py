@@ -72,24 +72,22 @@ def run_piece(
     tile = unit.along is Along.COLUMNS and hi - lo < out.shape[1]
     days, columns = (len(out), hi - lo) if unit.along is Along.COLUMNS else (hi - lo, out.shape[1])
     values: list[Any] = [None] * len(unit.last_use)
+    slots: dict[int, int] = {}  # of the values that stand in scratch memory, by place
     free: list[int] = []
-    slot_of: dict[int, int] = {}
-    slots = 0
+    taken = 0
     last = len(unit.steps) - 1
     for at, step in enumerate(unit.steps):
-        arguments = list(step.arguments)
+        arguments = step.arguments.copy()
         for position, place in step.takes:
             value = values[place]
             if value is None:  # an input, met for the first time
-                value = inputs[place]
+                value = inputs[~place]
                 if isinstance(value, Tiled):
                     value = value.tiles[number]
                 elif tile:
-                    if free:
-                        slot_of[place] = free.pop()
-                    else:
-                        slot_of[place], slots = slots, slots + 1
-                    copy = scratch.matrix(slot_of[place], days, columns)
+                    slots[place] = slot = free.pop() if free else taken
+                    taken += slot == taken
+                    copy = scratch.matrix(slot, days, columns)
                     np.copyto(copy, value[:, lo:hi])
                     value = copy
                 elif unit.along is Along.ROWS:
@@ -101,15 +99,14 @@ def run_piece(
         if at == last and not tile:
             result = out if unit.along is Along.COLUMNS else out[lo:hi]
         else:
-            if free:
-                slot_of[step.place] = free.pop()
-            else:
-                slot_of[step.place], slots = slots, slots + 1
-            result = scratch.matrix(slot_of[step.place], days, columns)
-        step.kernel.run(*arguments, result, 0, columns if step.kernel.axis == "columns" else days)
-        values[step.place] = result
+            slots[at] = slot = free.pop() if free else taken
+            taken += slot == taken
+            result = scratch.matrix(slot, days, columns)
+        kernel = step.kernel
+        kernel.run(*arguments, result, 0, columns if kernel.axis == "columns" else days)
+        values[at] = result
         for _, place in step.takes:
-            if unit.last_use[place] == at and place in slot_of:
-                free.append(slot_of.pop(place))
+            if unit.last_use[place] == at and place in slots:
+                free.append(slots.pop(place))
     if tile:
-        np.copyto(out[:, lo:hi], values[unit.steps[-1].place])
+        np.copyto(out[:, lo:hi], values[last])

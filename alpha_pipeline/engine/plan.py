@@ -14,21 +14,23 @@ Cell-by-cell operators follow their inputs, and where these are fields, whoever 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from alpha_pipeline.engine import tree
+from alpha_pipeline.engine.costs import WORTH, own_cost
 from alpha_pipeline.engine.groups import arranged
 from alpha_pipeline.engine.kernels import KERNELS
 from alpha_pipeline.engine.kernels.cross_section import mask
 from alpha_pipeline.engine.kernels.kernel import Kernel, Offsets
 from alpha_pipeline.engine.plain import looks_back
-from alpha_pipeline.expression import OPERATORS, Call, Choices, Constant, Field, Node, Operator, Slot
+from alpha_pipeline.expression import OPERATORS, Call, Choices, Constant, Field, Node, Operator, Slot, ValueType
 from alpha_pipeline.expression.types import AttributeKind, AttributeType, AttributeValue
 
 MASK = Kernel("rows", mask)
@@ -51,38 +53,37 @@ UNIVERSE = Field(" universe")  # no name that can be written
 class Step:
     """One kernel run on one piece.
 
+    A place names a value of the piece: from 0 on the results of the steps, from −1 downwards the unit's inputs.
+
     Attributes:
         kernel: what runs.
         arguments: all of them, with gaps where values of the piece go.
         takes: (position, place) of those values.
         numbers: (position, row) of constants in the place of a matrix: float32 [1, instruments].
-        place: where the result goes.
     """
 
     kernel: Kernel
-    arguments: tuple[Any, ...]
-    takes: tuple[tuple[int, int], ...]
-    numbers: tuple[tuple[int, NDArray[np.float32]], ...]
-    place: int
+    arguments: list[Any]
+    takes: list[tuple[int, int]]
+    numbers: list[tuple[int, NDArray[np.float32]]]
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Unit:
     """Calls that run together, piece by piece.
 
     Attributes:
         call: whose value it is.
-        inputs: matrices that it reads: fields, other units' calls, `UNIVERSE`, constants in full. Places 0, 1, … of a
-            piece are theirs, those after belong to the steps.
-        steps: in order; the last one makes the value. None for a unit that runs alone.
-        last_use: for each place, the step after which it is free.
+        inputs: matrices that it reads: fields, other units' calls, `UNIVERSE`, constants in full.
+        steps: in order; the last one makes the value. Empty for a unit that runs alone.
+        last_use: by place, the step after which a value is free.
     """
 
     call: Call
     along: Along
-    inputs: tuple[Node, ...] = ()
-    steps: tuple[Step, ...] = ()
-    last_use: list[int] = field(default_factory=list)
+    inputs: list[Node]
+    steps: list[Step]
+    last_use: list[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +97,41 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What of an engine its plans depend on."""
+    """What of an engine its plans depend on.
+
+    Attributes:
+        one_piece: the panel is so small that nothing is cut: whatever has a fast kernel runs together, but what is
+            dear is a unit, since storing it costs nothing.
+        made: steps of calls met before.
+    """
 
     instruments: int
+    one_piece: bool
     strict: bool
     choices: Choices
     fields: Container[str]
     groups: dict[str, Offsets]
+    made: dict[Call, _Template] = field(default_factory=dict)
+
+    MOST = 50_000
+
+    def template(self, call: Call) -> _Template:
+        """The step of a call, its inputs by node."""
+        found = self.made.get(call)
+        if found is None:
+            if len(self.made) > self.MOST:
+                self.made.clear()
+            found = self.made[call] = _template(call, self)
+        return found
+
+
+class _Template(NamedTuple):
+    """A step before it has its place in a unit; `takes` are (position, node, whether it is masked first)."""
+
+    kernel: Kernel
+    arguments: list[Any]
+    takes: list[tuple[int, Node, bool]]
+    numbers: list[tuple[int, NDArray[np.float32]]]
 
 
 def plan(root: Node, keep: Container[Node], terms: Terms) -> Plan:
@@ -113,71 +142,70 @@ def plan(root: Node, keep: Container[Node], terms: Terms) -> Plan:
     """
     if not isinstance(root, Call):
         return Plan(root, {}, Counter())
-    ordered = _consumers_first(root)
-    along = _along(ordered)
-    owners: dict[Call, set[Call]] = {root: set()}
+    order = _inputs_first(root)
+    along = _along(order, terms.one_piece)
+    leaders: dict[Call, Call | None] = {}  # the unit that uses a call; None: there are several
     members: dict[Call, list[Call]] = {}
-    owner: dict[Call, Call] = {}
-    for call in ordered:
-        wanted = owners[call]
-        leader = next(iter(wanted)) if len(wanted) == 1 and call not in keep else call
-        if leader is not call and (along[call] or along[leader]) is not along[leader]:
+    for call in reversed(order):
+        leader = leaders.get(call)
+        own = along[call]
+        if (
+            leader is None
+            or call in keep
+            or (terms.one_piece and own_cost(call) >= WORTH)
+            or (how := along[leader]) is Along.ALONE
+            or (own is not None and own is not how)
+        ):
             leader = call
-        if along[leader] is Along.ALONE:
-            leader = call
-        if leader is call and along[call] is None:
-            along[call] = Along.ROWS
-        owner[call] = leader
-        members.setdefault(leader, []).append(call)
+            members[call] = []
+            along[call] = own or Along.ROWS
+        members[leader].append(call)
         for argument in call.arguments:
-            if isinstance(argument, Call) and not _is_vector(argument):
-                owners.setdefault(argument, set()).add(leader)
+            if isinstance(argument, Call):
+                leaders[argument] = leader if leaders.get(argument, leader) is leader else None
     units: dict[Call, Unit] = {}
     uses: Counter[Node] = Counter({root: 1})
     for leader, calls in members.items():
         how = along[leader]
         assert how is not None
-        unit = Unit(leader, how) if how is Along.ALONE else _Builder(how, terms).unit(leader, list(reversed(calls)))
-        units[leader] = unit
-        reads = unit.inputs if how is not Along.ALONE else _matrix_inputs(leader)
-        uses.update(node for node in reads if isinstance(node, Call))
+        if how is Along.ALONE:
+            units[leader] = Unit(leader, how, [], [], [])
+            uses.update(argument for argument in leader.arguments if isinstance(argument, Call))
+        else:
+            units[leader] = unit = _unit(leader, how, reversed(calls), terms)
+            uses.update(node for node in unit.inputs if isinstance(node, Call))
     return Plan(root, units, uses)
 
 
-def _consumers_first(root: Call) -> list[Call]:
-    """All distinct calls whose values are matrices, each before those that it needs."""
+VECTORS = frozenset(name for name, operator in OPERATORS.items() if operator.result is ValueType.VECTOR)
+"""Operators whose value is a vector field: part of whoever uses them."""
+
+
+def _inputs_first(root: Call) -> list[Call]:
+    """All distinct calls whose values are matrices, each after those that it needs."""
     order: list[Call] = []
     seen: set[Call] = set()
-    waiting: list[tuple[Call, bool]] = [(root, False)]
-    while waiting:
-        call, done = waiting.pop()
-        if done:
-            order.append(call)
-        elif call not in seen:
-            seen.add(call)
-            waiting.append((call, True))
-            waiting += [(a, False) for a in call.arguments if isinstance(a, Call) and not _is_vector(a)]
-    order.reverse()
+
+    def visit(call: Call) -> None:
+        seen.add(call)
+        for argument in call.arguments:
+            if isinstance(argument, Call) and argument not in seen and argument.operator not in VECTORS:
+                visit(argument)
+        order.append(call)
+
+    visit(root)
     return order
 
 
-def _is_vector(call: Call) -> bool:
-    kernel = KERNELS.get(call.operator)
-    return kernel is not None and kernel.axis == "vectors"
-
-
-def _matrix_inputs(call: Call) -> list[Node]:
-    """The inputs of a call that runs alone, once each time they are read."""
-    return [a for a in call.arguments if not (isinstance(a, Call) and _is_vector(a))]
-
-
-def _along(consumers_first: list[Call]) -> dict[Call, Along | None]:
+def _along(inputs_first: list[Call], one_piece: bool) -> dict[Call, Along | None]:
     """How each call is cut; None: as whoever uses it."""
     along: dict[Call, Along | None] = {}
-    for call in reversed(consumers_first):
-        own = _nature(call)
-        if own is None:
-            below = {along[a] for a in call.arguments if isinstance(a, Call) and not _is_vector(a)}
+    for call in inputs_first:
+        own = _nature(call.operator, _made_groups(call))
+        if one_piece:
+            own = own if own is Along.ALONE else Along.ROWS
+        elif own is None:
+            below = [along.get(argument) for argument in call.arguments if isinstance(argument, Call)]
             if Along.ROWS in below:
                 own = Along.ROWS
             elif Along.COLUMNS in below:
@@ -186,96 +214,97 @@ def _along(consumers_first: list[Call]) -> dict[Call, Along | None]:
     return along
 
 
-def _nature(call: Call) -> Along | None:
-    """How a call must be cut; None: either way, since it works cell by cell."""
-    operator, kernel = OPERATORS[call.operator], KERNELS.get(call.operator)
-    slots = operator.slots_of(len(call.arguments))
-    if kernel is None or Slot.VECTOR in slots:
+def _made_groups(call: Call) -> int:
+    """How many of a call's groups are not the panel's own."""
+    operator = OPERATORS[call.operator]
+    if Slot.GROUP not in operator.slots:
+        return 0
+    pairs = zip(operator.slots_of(len(call.arguments)), call.arguments, strict=True)
+    return sum(slot is Slot.GROUP and not isinstance(argument, Field) for slot, argument in pairs)
+
+
+def takes_groups(call: Call, kernel: Kernel) -> bool:
+    """Whether the kernel can be handed the call's groups: a panel's own, or one of any shape if it works by rows."""
+    others = _made_groups(call)
+    return others == 0 or (others == 1 and kernel.axis == "rows" and not OPERATORS[call.operator].stateful)
+
+
+@cache
+def _nature(name: str, made_groups: int) -> Along | None:
+    """How a call must be cut, `made_groups` of its groups not being the panel's; None: either way, cell by cell."""
+    operator, kernel = OPERATORS[name], KERNELS.get(name)
+    if kernel is None or Slot.VECTOR in operator.slots:
         return Along.ALONE
-    if kernel.axis == "columns" and operator.across in ("cells", "days") and Slot.GROUP not in slots:
+    grouped = Slot.GROUP in operator.slots
+    if kernel.axis == "columns" and operator.across in ("cells", "days") and not grouped:
         return Along.COLUMNS
-    if kernel.axis != "rows" or looks_back(operator) or not takes_groups(kernel, operator, slots, call):
+    if kernel.axis != "rows" or looks_back(operator) or made_groups > 1:
         return Along.ALONE
     if operator.across == "instruments":
         return Along.ROWS
-    return None if operator.across == "cells" and Slot.GROUP not in slots else Along.ALONE
+    return None if operator.across == "cells" and not grouped else Along.ALONE
 
 
-def takes_groups(kernel: Kernel, operator: Operator, slots: tuple[Slot, ...], call: Call) -> bool:
-    """Whether the kernel can be handed the call's groups: a panel's own, or one of any shape if it works by rows."""
-    pairs = zip(slots, call.arguments, strict=True)
-    others = sum(slot is Slot.GROUP and not isinstance(argument, Field) for slot, argument in pairs)
-    return others == 0 or (others == 1 and kernel.axis == "rows" and not operator.stateful)
+def _unit(leader: Call, along: Along, calls: Iterable[Call], terms: Terms) -> Unit:
+    places: dict[Node, int] = {}
+    inputs: list[Node] = []
+    steps: list[Step] = []
+    last: dict[int, int] = {}
+
+    def place_of(node: Node) -> int:
+        place = places.get(node)
+        if place is None:
+            inputs.append(node)
+            place = places[node] = -len(inputs)
+        last[place] = len(steps)
+        return place
+
+    for call in calls:
+        template = terms.template(call)
+        takes: list[tuple[int, int]] = []
+        for position, node, masked in template.takes:
+            if masked:
+                outside = Call(" masked", (node,))
+                if outside not in places:
+                    mask_takes = [(0, place_of(node)), (1, place_of(UNIVERSE))]
+                    places[outside] = len(steps)
+                    steps.append(Step(MASK, [None, None], mask_takes, []))
+                node = outside
+            takes.append((position, place_of(node)))
+        places[call] = len(steps)
+        steps.append(Step(template.kernel, template.arguments, takes, template.numbers))
+    count = len(steps)
+    last_use = [last.get(place, count) for place in range(count)]
+    last_use += [last[place] for place in range(-len(inputs), 0)]
+    return Unit(leader, along, inputs, steps, last_use)
 
 
-class _Builder:
-    """Makes a unit: gives every value of a piece its place."""
-
-    def __init__(self, along: Along, terms: Terms) -> None:
-        self._along = along
-        self._terms = terms
-        self._inputs: dict[Node, int] = {}
-        self._made: dict[Node, int] = {}  # results of steps, numbered from 0; masked ones under a call of their own
-        self._steps: list[tuple[Kernel, list[Any], list[tuple[int, Node]], list[tuple[int, Any]]]] = []
-
-    def unit(self, leader: Call, inputs_first: list[Call]) -> Unit:
-        for call in inputs_first:
-            self._step(call)
-        count = len(self._inputs)
-
-        def place(node: Node) -> int:
-            return count + self._made[node] if node in self._made else self._inputs[node]
-
-        steps = tuple(
-            Step(kernel, tuple(arguments), tuple((at, place(n)) for at, n in takes), tuple(numbers), count + number)
-            for number, (kernel, arguments, takes, numbers) in enumerate(self._steps)
-        )
-        last_use = list(range(-count, len(steps)))
-        for number, step in enumerate(steps):
-            for _, used in step.takes:
-                last_use[used] = number
-        return Unit(leader, self._along, tuple(self._inputs), steps, last_use)
-
-    def _step(self, call: Call) -> None:
-        terms, operator, kernel = self._terms, OPERATORS[call.operator], KERNELS[call.operator]
-        masked = tree.masks(operator)
-        arguments: list[Any] = []
-        takes: list[tuple[int, Node]] = []
-        numbers: list[tuple[int, Any]] = []
-        for slot, argument in zip(operator.slots_of(len(call.arguments)), call.arguments, strict=True):
-            at = len(arguments)
-            if slot in MATRICES:
-                arguments.append(None)
-                if isinstance(argument, Constant) and kernel.broadcasts:
-                    numbers.append((at, np.full((1, terms.instruments), argument.value, np.float32)))
-                else:
-                    takes.append((at, self._value(argument, masked)))
-            elif slot is Slot.WINDOW:
-                arguments += window_of(operator, argument, terms.strict)
-            elif slot is Slot.GROUP and isinstance(argument, Field):
-                arguments.append(terms.groups[argument.name])
-            elif slot is Slot.GROUP:
-                arguments.append(None)
-                takes.append((at, self._value(argument, False)))
-                kernel = arranged(kernel, at, 0)
+def _template(call: Call, terms: Terms) -> _Template:
+    operator, kernel = OPERATORS[call.operator], KERNELS[call.operator]
+    masked = tree.masks(operator)
+    arguments: list[Any] = []
+    takes: list[tuple[int, Node, bool]] = []
+    numbers: list[tuple[int, NDArray[np.float32]]] = []
+    for slot, argument in zip(operator.slots_of(len(call.arguments)), call.arguments, strict=True):
+        at = len(arguments)
+        if slot in MATRICES:
+            arguments.append(None)
+            if isinstance(argument, Constant) and kernel.broadcasts:
+                numbers.append((at, np.full((1, terms.instruments), argument.value, np.float32)))
             else:
-                arguments.append(number_of(argument))
-        arguments += setting_values(operator, call.attributes, terms.choices)
-        self._made[call] = len(self._steps)
-        self._steps.append((kernel, arguments, takes, numbers))
-
-    def _value(self, node: Node, masked: bool) -> Node:
-        """The node, or what stands for it where it has to be masked first; made a value of the piece if it is not."""
-        if node not in self._made:
-            self._inputs.setdefault(node, len(self._inputs))
-        if not masked or not leaves_the_universe(node, self._terms.fields):
-            return node
-        outside = Call(" masked", (node,))
-        if outside not in self._made:
-            self._inputs.setdefault(UNIVERSE, len(self._inputs))
-            self._made[outside] = len(self._steps)
-            self._steps.append((MASK, [None, None], [(0, node), (1, UNIVERSE)], []))
-        return outside
+                takes.append((at, argument, masked and leaves_the_universe(argument, terms.fields)))
+        elif slot is Slot.WINDOW:
+            arguments += window_of(operator, argument, terms.strict)
+        elif slot is Slot.GROUP and isinstance(argument, Field):
+            arguments.append(terms.groups[argument.name])
+        elif slot is Slot.GROUP:
+            arguments.append(None)
+            takes.append((at, argument, False))
+            kernel = arranged(kernel, at, 0)
+        else:
+            arguments.append(number_of(argument))
+    arguments += setting_values(operator, call.attributes, terms.choices)
+    return _Template(kernel, arguments, takes, numbers)
 
 
 def leaves_the_universe(node: Node, fields: Container[str]) -> bool:
