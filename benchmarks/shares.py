@@ -9,12 +9,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import alpha_pipeline.evaluator as evaluator
-from alpha_pipeline.engine import evaluation
 from alpha_pipeline.engine.kernels import KERNELS
+from alpha_pipeline.engine.plan import MASK
 
 STEPS = ("simulate", "measure", "sharpe_one_day_later", "missing_share", "check", "canonical")
 """What the evaluator does besides the signal, by its name in that module."""
@@ -60,17 +60,17 @@ class Shares:
 def measured() -> Iterator[Shares]:
     """Clocks on all kernels and steps while the block runs."""
     shares = Shares()
-    kernels, mask = dict(KERNELS), evaluation.MASK
+    kernels = {**KERNELS, "universe mask": MASK}
+    runs = {name: kernel.run for name, kernel in kernels.items()}
     steps = {name: getattr(evaluator, name) for name in STEPS if hasattr(evaluator, name)}
-    for name, kernel in kernels.items():
-        KERNELS[name] = replace(kernel, run=shares.clocked(name, kernel.run))
-    evaluation.MASK = replace(mask, run=shares.clocked("universe mask", mask.run))
+    for name, kernel in kernels.items():  # in place, as plans hold the kernels themselves
+        object.__setattr__(kernel, "run", shares.clocked(name, kernel.run))
     for name, function in steps.items():
         setattr(evaluator, name, shares.clocked(f"({name})", function))
     try:
         yield shares
     finally:
-        KERNELS.update(kernels)
-        evaluation.MASK = mask
+        for name, kernel in kernels.items():
+            object.__setattr__(kernel, "run", runs[name])
         for name, function in steps.items():
             setattr(evaluator, name, function)

@@ -98,6 +98,9 @@ def build_parser() -> argparse.ArgumentParser:
     universe = add("universe", "Show the universe of the panel, month by month.")
     universe.add_argument("--panel", help="panel version (default: the current one)")
 
+    warmup = add("warmup", "Compile for this machine, once, what evaluating expressions needs.")
+    warmup.add_argument("--searched", action="store_true", help="only what mining draws, in about half the time")
+
     ui = add("ui", "Start Dagster's UI and daemon on this home.")
     ui.add_argument("--host", default="127.0.0.1")
     ui.add_argument("--port", type=int, default=3000)

@@ -21,6 +21,7 @@ COMMANDS: dict[str, str] = {
     "export": "keeping.export",
     "universe": "keeping.universe",
     "ui": "keeping.ui",
+    "warmup": "warming.warmup",
 }
 """Module of this package and function."""
 
