@@ -1,195 +1,125 @@
-"""Running figures of two inputs along time: ts_corr, ts_covariance, ts_regression. `joint` and
-`slopes` have those that do not run.
+"""Running figures of two inputs along time: ts_corr, ts_covariance.
 
-The sums slide as in `moments`, over the days on which both inputs are valid. A regression's figures follow from the
-same sums. Only what is small, such as the errors about a line that fits nearly exactly, would be a difference of large
-numbers: the sums are made afresh for it, and the errors added up one by one.
+`regression` has ts_regression; `joint` and `slopes` have figures that are made afresh for every window.
+
+The sums slide as in `moments`, over the days on which both inputs are valid.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from alpha_pipeline.engine.kernels import joint, slopes
+from alpha_pipeline.engine.kernels import joint, regression, slopes
+from alpha_pipeline.engine.kernels.columns import (
+    AHEAD,
+    LANES,
+    all_of,
+    anywhere,
+    fetch,
+    inverse_root,
+    load,
+    multiply_add,
+    narrow,
+    run_on_columns,
+    select,
+    size_of,
+    store,
+    widen,
+)
 from alpha_pipeline.engine.kernels.kernel import Kernel, Matrix
-from alpha_pipeline.engine.kernels.moments import CANCELLED, INFINITY, NAN, WIDTH, State
+from alpha_pipeline.engine.kernels.moments import CANCELLED, INFINITY, NAN, ONE, ZERO
 from alpha_pipeline.jit import njit
 
-# rows of a tile's state, float64: one array, see `running`
-COUNT, SHARE, X, XX, PIVOT_X, PEAK_X, SPREAD_X, Y, YY, PIVOT_Y, PEAK_Y, SPREAD_Y, XY = range(13)
-
-CORRELATION, COVARIANCE = -1, -2  # figures; 0 to 9 are those of ts_regression
-TIGHT = 2.0**-10  # what is smaller, beside what it is a difference of, is not taken from sums that have slid
-
-
-@njit
-def _pair_afresh(x: Matrix, y: Matrix, t: int, window: int, column: int, state: State, j: int) -> None:
-    """Sums of the pairs in the window that ends on day t, about its latest valid pair."""
-    pivot_x = pivot_y = 0.0
-    total_x = total_y = squares_x = squares_y = products = 0.0
-    found = False
-    for day in range(t, max(-1, t - window), -1):
-        value_x, value_y = x[day, column], y[day, column]
-        if abs(value_x) < INFINITY and abs(value_y) < INFINITY:
-            if not found:
-                pivot_x, pivot_y, found = np.float64(value_x), np.float64(value_y), True
-            a, b = np.float64(value_x) - pivot_x, np.float64(value_y) - pivot_y
-            total_x += a
-            total_y += b
-            squares_x += a * a
-            squares_y += b * b
-            products += a * b
-    share = state[SHARE, j]
-    state[X, j], state[XX, j], state[PIVOT_X, j], state[PEAK_X, j] = total_x, squares_x, pivot_x, squares_x
-    state[Y, j], state[YY, j], state[PIVOT_Y, j], state[PEAK_Y, j] = total_y, squares_y, pivot_y, squares_y
-    state[XY, j] = products
-    state[SPREAD_X, j] = squares_x - total_x * total_x * share
-    state[SPREAD_Y, j] = squares_y - total_y * total_y * share
-
-
-@njit
-def _of_line(x: Matrix, y: Matrix, t: int, window: int, column: int, state: State, j: int, figure: int) -> float:
-    """A figure of the least-squares line y = α + β·x of a window in which x varies; see ts_regression's rettype."""
-    count, share = state[COUNT, j], state[SHARE, j]
-    today_x, today_y = np.float64(x[t, column]), np.float64(y[t, column])
-    common = state[XY, j] - state[X, j] * state[Y, j] * share
-    tight = state[SPREAD_Y, j] - common * common / state[SPREAD_X, j] < TIGHT * state[SPREAD_Y, j]
-    afresh = tight
-    while True:
-        if afresh:
-            _pair_afresh(x, y, t, window, column, state, j)
-            common = state[XY, j] - state[X, j] * state[Y, j] * share
-        spread_x, spread_y = state[SPREAD_X, j], max(state[SPREAD_Y, j], 0.0)
-        pivot_x, pivot_y = state[PIVOT_X, j], state[PIVOT_Y, j]
-        from_x, from_y = state[X, j] * share, state[Y, j] * share  # the means, from the pivots
-        slope = common / spread_x
-        one = other = 0.0  # what is added up, from the mean or the pivot
-        if figure == 0:
-            one, other = today_y - pivot_y - from_y, -slope * (today_x - pivot_x - from_x)
-        elif figure == 1:
-            one, other = from_y - slope * from_x, pivot_y - slope * pivot_x
-        elif figure == 2:
-            one = slope
-        elif figure == 3:
-            one, other = (from_y - slope * from_x) + pivot_y, slope * (today_x - pivot_x)
-        size = np.sqrt(spread_y / spread_x) if figure == 2 else np.sqrt(spread_y * share)
-        size += abs(pivot_y) if figure in (1, 3) else 0.0
-        if figure > 3 or afresh or not abs(one + other) < TIGHT * size:
-            break
-        afresh = True
-    if figure < 4:
-        if (figure == 0 and not abs(today_y) < np.inf) or (figure in (0, 3) and not abs(today_x) < np.inf):
-            return np.nan
-        return float(one + other) if figure != 0 or count > 2.0 else 0.0  # a line goes through two points exactly
-    mean_x = pivot_x + from_x
-    if figure == 5:
-        return float(spread_y)
-    errors = spread_y - slope * common
-    if tight:
-        errors = 0.0
-        for day in range(max(0, t - window + 1), t + 1):
-            a, b = x[day, column], y[day, column]
-            if abs(a) < INFINITY and abs(b) < INFINITY and count > 2.0:
-                error = (np.float64(b) - pivot_y - from_y) - slope * (np.float64(a) - pivot_x - from_x)
-                errors += error * error
-    if figure == 4:
-        return float(errors)
-    if figure == 6:
-        return 1.0 - errors / spread_y if spread_y > 0.0 else np.nan
-    mean_error = errors / (count - 2.0) if count > 2.0 else np.nan
-    if figure == 7:
-        return mean_error
-    if figure == 8:
-        return float(np.sqrt(mean_error / spread_x))
-    return float(np.sqrt(mean_error * (share + mean_x * mean_x / spread_x)))
+CORRELATION, COVARIANCE = 0, 1
 
 
 @njit
 def _together(x: Matrix, y: Matrix, window: int, needed: int, figure: int, out: Matrix, lo: int, hi: int) -> None:
-    state = np.zeros((13, WIDTH))
-    nothing = np.full(WIDTH, NAN, np.float32)
-    for left in range(lo, hi, WIDTH):
-        width = min(WIDTH, hi - left)
-        state[:] = 0.0
+    infinity, missing, nothing, one = all_of(INFINITY), all_of(NAN), all_of(ZERO), all_of(ONE)
+    zero, two, cancelled, enough = all_of(0.0), all_of(2.0), all_of(CANCELLED), all_of(np.float32(needed))
+    highest, lowest = all_of(1.0), all_of(-1.0)
+    nowhere = nothing > nothing
+    for group in range(lo, hi, LANES):
+        left = min(group, hi - LANES)
+        total_x = squares_x = pivot_x = peak_x = zero
+        total_y = squares_y = pivot_y = peak_y = products = zero
+        count = nothing
         for t in range(len(x)):
-            entering_x, entering_y = x[t, left : left + width], y[t, left : left + width]
+            entering_x, entering_y = load(x, t, left), load(y, t, left)
+            fetch(x, t, left + AHEAD, 0)
+            fetch(y, t, left + AHEAD, 0)
+            fetch(out, t, left + AHEAD, 1)
             past = t >= window
-            leaving_x = x[t - window, left : left + width] if past else nothing[:width]
-            leaving_y = y[t - window, left : left + width] if past else nothing[:width]
-            result = out[t, left : left + width]
-            cancelled = 0
-            for j in range(width):
-                enters = (abs(entering_x[j]) < INFINITY) & (abs(entering_y[j]) < INFINITY)
-                leaves = (abs(leaving_x[j]) < INFINITY) & (abs(leaving_y[j]) < INFINITY)
-                pivot_x, pivot_y = state[PIVOT_X, j], state[PIVOT_Y, j]
-                ax = np.float64(entering_x[j]) - pivot_x if enters else 0.0
-                bx = np.float64(leaving_x[j]) - pivot_x if leaves else 0.0
-                ay = np.float64(entering_y[j]) - pivot_y if enters else 0.0
-                by = np.float64(leaving_y[j]) - pivot_y if leaves else 0.0
-                count = state[COUNT, j] + ((1.0 if enters else 0.0) - (1.0 if leaves else 0.0))
-                share = 1.0 / count
-                total_x, total_y = state[X, j] + (ax - bx), state[Y, j] + (ay - by)
-                square_x, square_y = ax * ax, ay * ay
-                squares_x = state[XX, j] + (square_x - bx * bx)
-                squares_y = state[YY, j] + (square_y - by * by)
-                state[XY, j] += ax * ay - bx * by
-                peak_x, peak_y = state[PEAK_X, j], state[PEAK_Y, j]
-                peak_x = squares_x if squares_x > peak_x else peak_x
-                peak_x = square_x if square_x > peak_x else peak_x
-                peak_y = squares_y if squares_y > peak_y else peak_y
-                peak_y = square_y if square_y > peak_y else peak_y
-                spread_x = squares_x - total_x * total_x * share
-                spread_y = squares_y - total_y * total_y * share
-                state[COUNT, j], state[SHARE, j] = count, share
-                state[X, j], state[XX, j], state[PEAK_X, j], state[SPREAD_X, j] = total_x, squares_x, peak_x, spread_x
-                state[Y, j], state[YY, j], state[PEAK_Y, j], state[SPREAD_Y, j] = total_y, squares_y, peak_y, spread_y
-                cancelled |= 1 if ((spread_x < CANCELLED * peak_x) | (spread_y < CANCELLED * peak_y)) else 0
-            if cancelled:
-                for j in range(width):
-                    low_x = state[SPREAD_X, j] < CANCELLED * state[PEAK_X, j]
-                    if low_x or state[SPREAD_Y, j] < CANCELLED * state[PEAK_Y, j]:
-                        _pair_afresh(x, y, t, window, left + j, state, j)
+            leaving_x = load(x, t - window, left) if past else missing
+            leaving_y = load(y, t - window, left) if past else missing
+            enters = (size_of(entering_x) < infinity) & (size_of(entering_y) < infinity)
+            leaves = (size_of(leaving_x) < infinity) & (size_of(leaving_y) < infinity)
+            value_x, value_y = widen(entering_x), widen(entering_y)
+            ax, bx = select(enters, value_x - pivot_x, zero), select(leaves, widen(leaving_x) - pivot_x, zero)
+            ay, by = select(enters, value_y - pivot_y, zero), select(leaves, widen(leaving_y) - pivot_y, zero)
+            count = count + (select(enters, one, nothing) - select(leaves, one, nothing))
+            held = widen(count)
+            total_x, total_y = total_x + (ax - bx), total_y + (ay - by)
+            less_x, less_y = zero - bx, zero - by
+            squares_x = multiply_add(less_x, bx, multiply_add(ax, ax, squares_x))
+            squares_y = multiply_add(less_y, by, multiply_add(ay, ay, squares_y))
+            products = multiply_add(less_x, by, multiply_add(ax, ay, products))
+            peak_x = select(squares_x > peak_x, squares_x, peak_x)
+            peak_y = select(squares_y > peak_y, squares_y, peak_y)
+            spread_x = multiply_add(held, squares_x, zero - total_x * total_x)
+            spread_y = multiply_add(held, squares_y, zero - total_y * total_y)
+            part = cancelled * held
+            low = (spread_x < part * peak_x) | (spread_y < part * peak_y)
+            if anywhere(low):  # sums of the pairs in the window that ends today, about its latest valid pair
+                new_x = new_y = new_xx = new_yy = new_xy = zero
+                from_x, from_y = select(enters, value_x, zero), select(enters, value_y, zero)
+                found = nowhere
+                alone = low & enters & (count == one)
+                first = t - window + 1 if anywhere(low ^ alone) else t
+                for day in range(t, max(-1, first - 1), -1):
+                    then_x, then_y = load(x, day, left), load(y, day, left)
+                    valid = (size_of(then_x) < infinity) & (size_of(then_y) < infinity)
+                    latest = valid & (valid ^ found)
+                    wide_x, wide_y = widen(then_x), widen(then_y)
+                    from_x, from_y = select(latest, wide_x, from_x), select(latest, wide_y, from_y)
+                    found = found | valid
+                    a, b = select(valid, wide_x - from_x, zero), select(valid, wide_y - from_y, zero)
+                    new_x, new_y = new_x + a, new_y + b
+                    new_xx, new_yy = multiply_add(a, a, new_xx), multiply_add(b, b, new_yy)
+                    new_xy = multiply_add(a, b, new_xy)
+                total_x, total_y = select(low, new_x, total_x), select(low, new_y, total_y)
+                squares_x, squares_y = select(low, new_xx, squares_x), select(low, new_yy, squares_y)
+                products = select(low, new_xy, products)
+                pivot_x, pivot_y = select(low, from_x, pivot_x), select(low, from_y, pivot_y)
+                peak_x, peak_y = select(low, new_xx, peak_x), select(low, new_yy, peak_y)
+                spread_x = multiply_add(held, squares_x, zero - total_x * total_x)
+                spread_y = multiply_add(held, squares_y, zero - total_y * total_y)
+            common = multiply_add(held, products, zero - total_x * total_y)
+            told = count >= enough
             if figure == CORRELATION:
-                for j in range(width):
-                    common = state[XY, j] - state[X, j] * state[Y, j] * state[SHARE, j]
-                    spread_x, spread_y = state[SPREAD_X, j], state[SPREAD_Y, j]
-                    ratio = common / np.sqrt(spread_x * spread_y)
-                    ratio = 1.0 if ratio > 1.0 else ratio
-                    ratio = -1.0 if ratio < -1.0 else ratio
-                    told = (state[COUNT, j] >= needed) & (spread_x > 0.0) & (spread_y > 0.0)
-                    result[j] = np.float32(ratio) if told else NAN
-            elif figure >= 0:
-                for j in range(width):
-                    told = (state[COUNT, j] >= needed) & (state[SPREAD_X, j] > 0.0)
-                    result[j] = np.float32(_of_line(x, y, t, window, left + j, state, j, figure)) if told else NAN
+                ratio = common * inverse_root(spread_x * spread_y)
+                ratio = select(ratio > highest, highest, ratio)
+                ratio = select(ratio < lowest, lowest, ratio)
+                told = told & (spread_x > zero) & (spread_y > zero)
+                store(out, t, left, select(told, narrow(ratio), missing))
             else:
-                for j in range(width):
-                    share = state[SHARE, j]
-                    common = state[XY, j] - state[X, j] * state[Y, j] * share
-                    result[j] = np.float32(common * share) if state[COUNT, j] >= needed else NAN
+                share = widen(one / count)
+                share = share * (two - held * share)  # 1 / count, by one of Newton's steps
+                store(out, t, left, select(told, narrow(common * share * share), missing))
 
 
 def _corr(x: Matrix, y: Matrix, window: int, needed: int, out: Matrix, lo: int, hi: int) -> None:
-    _together(x, y, window, needed, CORRELATION, out, lo, hi)
+    run_on_columns(_together, (x, y), (window, needed, CORRELATION), out, lo, hi)
 
 
 def _covariance(x: Matrix, y: Matrix, window: int, needed: int, out: Matrix, lo: int, hi: int) -> None:
-    _together(x, y, window, needed, COVARIANCE, out, lo, hi)
-
-
-def _regression(
-    y: Matrix, x: Matrix, window: int, needed: int, lag: float, rettype: float, out: Matrix, lo: int, hi: int
-) -> None:
-    late = min(int(lag), len(x))
-    out[:late, lo:hi] = NAN
-    if late < len(x):  # the pairs are those of y with x cut off at its end
-        _together(x[: len(x) - late], y[late:], window, needed, int(rettype), out[late:], lo, hi)
+    run_on_columns(_together, (x, y), (window, needed, COVARIANCE), out, lo, hi)
 
 
 KERNELS: dict[str, Kernel] = {
     **joint.KERNELS,
     **slopes.KERNELS,
+    **regression.KERNELS,
     "ts_corr": Kernel("columns", _corr),
     "ts_covariance": Kernel("columns", _covariance),
-    "ts_regression": Kernel("columns", _regression),
 }
