@@ -12,6 +12,7 @@ from alpha_pipeline.engine.kernels import KERNELS
 from alpha_pipeline.expression import OPERATORS, Call, Constant, Node
 
 CELLWISE, BY_COLUMNS, BY_ROWS, PLAIN = 0.5, 5.0, 3.0, 100.0
+COPY_SECONDS = 2e-10  # for a cell of a panel that is copied
 WORTH = 3.0  # what is cheaper to make is not worth keeping a matrix for
 
 _KNOWN = {

@@ -19,6 +19,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from functools import cached_property
 from itertools import pairwise
 from typing import Any, Literal, TypeVar
 
@@ -34,6 +35,7 @@ from alpha_pipeline.engine.groups import offsets_of
 from alpha_pipeline.engine.kernels.kernel import Cells, Kernel, Matrix
 from alpha_pipeline.engine.pieces import Scratch, Tiled, pieces, run_piece, tiled
 from alpha_pipeline.engine.plan import Along, Terms, Unit, plan
+from alpha_pipeline.engine.stores import Keys, Store
 from alpha_pipeline.errors import BadInput
 from alpha_pipeline.expression import DEFAULT_CHOICES, Call, Choices, Node
 from alpha_pipeline.market.panel import Panel
@@ -55,6 +57,7 @@ class Engine:
             expression needs at a time (about depth + 2 matrices, for each thread of `map`) is always granted.
         windows: "partial": a window uses the valid values it holds; "strict": all of them must be valid.
         choices: how operators are read of which sources say different things.
+        store: where values are looked up, and left for other runs and processes; not closed with the engine.
 
     Use as a context manager, or `close`, to end its threads early; idle ones end with the process.
     """
@@ -67,6 +70,7 @@ class Engine:
         memory: int = 2 * 1024**3,
         windows: Literal["partial", "strict"] = "partial",
         choices: Choices = DEFAULT_CHOICES,
+        store: Store | None = None,
     ) -> None:
         if threads < 1:
             raise BadInput(f"{threads} threads cannot run anything", "threads", "give 1 or more")
@@ -78,6 +82,7 @@ class Engine:
         self.threads = threads
         self.windows = windows
         self.choices = choices
+        self.store = store
         self.fields = {name: typed_writable(values) for name, values in panel.fields.items()}
         self.universe = typed_writable(panel.universe)
         self.groups = {name: offsets_of(codes) for name, codes in panel.groups.items()}
@@ -147,6 +152,11 @@ class Engine:
 
     def _resolved(self, node: Node) -> Node:
         return self._interned(tree.resolve(node, self.fields, self.groups, self.vectors))
+
+    @cached_property
+    def keys(self) -> Keys:
+        """What values are called in the store."""
+        return Keys(self.panel, windows=self.windows, choices=self.choices)
 
     def take(self) -> Matrix:
         """A matrix of the pool, its content undefined."""

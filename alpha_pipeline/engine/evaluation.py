@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from alpha_pipeline.engine.costs import COPY_SECONDS, WORTH, cost
 from alpha_pipeline.engine.groups import arranged
 from alpha_pipeline.engine.kernels import KERNELS
 from alpha_pipeline.engine.kernels.kernel import Cells, Matrix
@@ -73,7 +74,7 @@ class Evaluation:
             value = self._engine.cache.claim(call)
         if value is None:
             try:
-                value = self._made(self._plan.units[call])
+                value = self._stored(call)
             except BaseException:
                 self._engine.cache.abandon(call)
                 raise
@@ -83,6 +84,19 @@ class Evaluation:
             self._values[call] = value
         else:
             self._values.pop(call, None)
+        return value
+
+    def _stored(self, call: Call) -> Matrix:
+        """From the engine's store, or made and offered to it."""
+        engine, unit = self._engine, self._plan.units[call]
+        if engine.store is None or cost(call) < WORTH:
+            return self._made(unit)
+        key, value = engine.keys.of(call), engine.take()
+        if engine.store.get(key, value):
+            return value
+        del value
+        value = self._made(unit)
+        engine.store.put(key, value, cost(call) * COPY_SECONDS * value.size)
         return value
 
     def _made(self, unit: Unit) -> Matrix:

@@ -16,7 +16,8 @@ from alpha_pipeline.validate.price_level import PriceLevelTest
 from alpha_pipeline.validate.verdict import Candidate
 
 SAMPLE_INSTRUMENTS, SAMPLE_DAYS = 100, 500
-
+SAMPLE_MEMORY = 64 << 20
+"""Bytes for parts that candidates have in common: 320 matrices."""
 
 PoolCorrelation = Callable[[Sequence[Trial]], dict[str, Nearest]]
 """Asks the ledger for the nearest accepted alpha of each trial, by alpha_id, on search-window days."""
@@ -46,7 +47,7 @@ class Bench:
         instruments = panel.shape[1]
         spread = np.linspace(0, instruments - 1, min(SAMPLE_INSTRUMENTS, instruments)).round().astype(np.int64)
         sample = panel.columns(np.unique(spread)).rows(max(0, stop - SAMPLE_DAYS), stop)
-        return self.evaluator.engine_on(sample, threads=1, memory=0)
+        return self.evaluator.engine_on(sample, threads=1, memory=SAMPLE_MEMORY)
 
     @cached_property
     def price_level(self) -> PriceLevelTest:
