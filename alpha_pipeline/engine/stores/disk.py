@@ -65,8 +65,8 @@ class DiskStore(GuardedStore):
     def _admit(self, key: str, size: int, price: float) -> bool:
         return self._files.admit(key, size + HEADER, price)
 
-    def _write(self, key: str, value: Matrix, seconds: float, price: float) -> None:
-        self._files.set(key, _pieces(header(key, value, seconds), value), read=True, tag=price)
+    def _write(self, key: str, value: Matrix, seconds: float, price: float) -> bool:
+        return bool(self._files.set(key, _pieces(header(key, value, seconds), value), read=True, tag=price))
 
     def _used(self, key: str) -> None:
         self._files.used(key)

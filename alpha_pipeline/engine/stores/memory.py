@@ -109,15 +109,16 @@ class MemoryStore(GuardedStore):
         if held.value is not None and held.readers == 0 and len(self._spare) < SPARES:
             self._spare.append(held.value)
 
-    def _write(self, key: str, value: Matrix, seconds: float, price: float) -> None:
+    def _write(self, key: str, value: Matrix, seconds: float, price: float) -> bool:
         with self._guard:
             fitting = next((n for n, spare in enumerate(self._spare) if spare.shape == value.shape), None)
             copy = self._spare.pop(fitting) if fitting is not None else np.empty(value.shape, np.float32)
             self._spare = [spare for spare in self._spare if spare.shape == value.shape]
         np.copyto(copy, value)
         with self._guard:
-            if key in self._entries:  # not pushed out by others meanwhile
+            if key in self._entries:
                 self._entries[key].value = copy
+            return key in self._entries
 
     def _used(self, key: str) -> None:
         with self._guard:

@@ -63,6 +63,7 @@ class RedisStore(GuardedStore):
             raise BadInput(f"it cannot be used ({error})", f"operator store {shown(url)}", FORM) from error
         self._keys = [PREFIX + name for name in ("order", "about", "state")]
         self._admitting = self._client.register_script(redis_scripts.ADMIT)
+        self._finishing = self._client.register_script(redis_scripts.FINISH)
         self._using = self._client.register_script(redis_scripts.USED)
         self._forgetting = self._client.register_script(redis_scripts.FORGET)
 
@@ -74,7 +75,8 @@ class RedisStore(GuardedStore):
         key = f"measurement:{os.getpid()}:{id(out)}"
         began = time.perf_counter()
         with self._deadline.within(PATIENCE):
-            self._send(key, value, 0.0, keep=10)
+            self._send(key, value, keep=10)
+            self._client.hset(PREFIX + "value:" + key, "head", header(key, value, 0.0))
             wrote = time.perf_counter()
             if not self._receive(key, out, None):
                 raise Corrupt("nothing comes back")
@@ -91,9 +93,11 @@ class RedisStore(GuardedStore):
         with self._deadline.within(PATIENCE):
             return bool(self._admitting(keys=self._keys, args=arguments))
 
-    def _write(self, key: str, value: Matrix, seconds: float, price: float) -> None:
+    def _write(self, key: str, value: Matrix, seconds: float, price: float) -> bool:
+        head = header(key, value, seconds)
         with self._deadline.within(PATIENCE):
-            self._send(key, value, seconds, keep=redis_scripts.KEEP_SECONDS)
+            pieces = self._send(key, value, keep=redis_scripts.KEEP_SECONDS)
+            return bool(self._finishing(keys=self._keys, args=[PREFIX + "value:", key, head, pieces]))
 
     def _used(self, key: str) -> None:
         with self._deadline.within(PATIENCE):
@@ -106,14 +110,15 @@ class RedisStore(GuardedStore):
     def _close(self) -> None:
         self._client.close()
 
-    def _send(self, key: str, value: Matrix, seconds: float, *, keep: int) -> None:
-        place, data = PREFIX + "value:" + key, cells(value)
+    def _send(self, key: str, value: Matrix, *, keep: int) -> int:
+        """Write the pieces of an entry; how many."""
+        place, data, number = PREFIX + "value:" + key, cells(value), 0
         for number, start in enumerate(range(0, len(data), PIECE)):
             with self._client.pipeline(transaction=False) as both:
                 both.hset(place, str(number), data[start : start + PIECE])
                 both.expire(place, keep)  # at once: a writer that dies leaves nothing for long
                 both.execute()
-        self._client.hset(place, "head", header(key, value, seconds))
+        return number + 1
 
     def _receive(self, key: str, out: Matrix, expected: float | None) -> bool:
         """Read an entry into `out`, unless it is expected to take longer than computing it."""
@@ -130,6 +135,8 @@ class RedisStore(GuardedStore):
         room = cells(out)
         for number, start in enumerate(range(0, len(room), PIECE)):
             piece = self._client.hget(place, str(number))
+            if piece is None and self._client.hget(place, "head") != data:
+                return False  # pushed out, or stored anew, while it was read
             wanted = room[start : start + PIECE]
             if not isinstance(piece, bytes) or len(piece) != len(wanted):
                 raise Corrupt(f"piece {number} is missing or has another size")

@@ -117,8 +117,8 @@ class GuardedStore(ABC):
         """Make room for an entry, unless it is there already or everything it would push out is worth more."""
 
     @abstractmethod
-    def _write(self, key: str, value: Matrix, seconds: float, price: float) -> None:
-        """Store a C-contiguous value that was admitted."""
+    def _write(self, key: str, value: Matrix, seconds: float, price: float) -> bool:
+        """Store a C-contiguous value that was admitted; False if it was pushed out meanwhile."""
 
     @abstractmethod
     def _used(self, key: str) -> None:
@@ -202,19 +202,19 @@ class GuardedStore(ABC):
             if saved <= 0 and self.rates.stale:  # it was slow a while ago: it may have recovered
                 self._measure()
                 saved = self.rates.saved(size, seconds)
-            if saved <= 0 or size > self.budget:
+            if saved <= 0 or not 0 < size <= self.budget:
                 return False
             price = saved / size
             if not self._admit(key, size, price):
                 return False
             began = time.perf_counter()
-            self._write(key, value, seconds, price)
+            stored = self._write(key, value, seconds, price)
         except Exception as error:
             self._fail("writing", error)
             return False
         self._went_well()
         self.rates.learn("write", size, time.perf_counter() - began)
-        return True
+        return stored
 
     def _ready(self) -> bool:
         """Open the backend if need be; False if another thread has just failed to."""
