@@ -3,177 +3,187 @@ values count: ts_scale, ts_min_diff, ts_max_diff, ts_min_max_diff, ts_min_max_cp
 
 Van Herk's method: cut time into blocks as long as the window. Any window is the end of one block and the beginning of
 the next, so its maximum is the larger of a backward running maximum over the one and a forward one over the other: two
-comparisons a cell whatever the window, and no branches. Minima are maxima of the mirrored values. The position of the
-extreme is found the same way, on 64-bit integers that hold the value's order above and the day below, so that of equal
-values the most recent is the largest.
+comparisons a cell whatever the window, and no branches. Minima are maxima of the mirrored values. The day of the
+extreme goes along with it; of equal values the most recent is kept. A missing value is never larger than another, so
+that comparisons leave it out by themselves.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeAlias
-
 import numpy as np
-from numpy.typing import NDArray
 
+from alpha_pipeline.engine.kernels.columns import (
+    AHEAD,
+    LANES,
+    all_of,
+    fetch,
+    load,
+    narrow,
+    run_on_columns,
+    select,
+    size_of,
+    store,
+    whole_float,
+    widen,
+)
 from alpha_pipeline.engine.kernels.kernel import Kernel, Matrix
 from alpha_pipeline.jit import njit
 
-Wide: TypeAlias = NDArray[np.float64]
-
-WIDTH = 256
+INFINITY = np.float32(np.inf)
 NAN = np.float32(np.nan)
 LOWEST = np.float32(-np.inf)
-NO_KEY = np.int64(-(2**63))
-LOW_HALF = np.int64(0xFFFFFFFF)
-MAGNITUDE = np.int32(0x7FFFFFFF)
-INFINITE_BITS = np.int32(0x7F800000)
-MINUS_ZERO = np.int32(-(2**31))
-ZERO = np.int32(0)
+ZERO, ONE = np.float32(0), np.float32(1)
+NO_DAY = np.int32(-1)
+
+BETWEEN, ABOVE_LEAST, ABOVE_MOST, ABOVE_BOTH, BOTH_ABOVE = range(5)  # figures
 
 
 @njit
 def _extreme(x: Matrix, window: int, needed: int, sign: float, out: Matrix, lo: int, hi: int) -> None:
-    mirror = np.float32(sign)
+    missing, nothing, one, lowest = all_of(NAN), all_of(ZERO), all_of(ONE), all_of(LOWEST)
+    mirror, enough = all_of(np.float32(sign)), all_of(np.float32(needed))
     length = min(window, len(x))
-    backward = np.empty((length + 1, WIDTH), np.float32)  # row i: maximum of the last block from its day i on
-    state = np.zeros((2, WIDTH), np.float32)  # valid values in the window; forward maximum
-    nothing = np.full(WIDTH, NAN, np.float32)
-    for left in range(lo, hi, WIDTH):
-        width = min(WIDTH, hi - left)
+    backward = np.empty((length + 1, LANES), np.float32)  # row i: maximum of the last block from its day i on
+    for group in range(lo, hi, LANES):
+        left = min(group, hi - LANES)
+        count = nothing
         backward[:] = LOWEST
-        state[0] = np.float32(0)
         for start in range(0, len(x), length):
-            state[1] = LOWEST
+            largest = lowest
             for i in range(min(length, len(x) - start)):
                 t = start + i
-                entering = x[t, left : left + width]
-                leaving = x[t - window, left : left + width] if t >= window else nothing[:width]
-                result = out[t, left : left + width]
-                before = backward[i + 1]
-                for j in range(width):
-                    value = entering[j] * mirror
-                    enters, leaves = value == value, leaving[j] == leaving[j]
-                    count = state[0, j] + (np.float32(1 if enters else 0) - np.float32(1 if leaves else 0))
-                    value = value if enters else LOWEST
-                    largest = state[1, j]
-                    largest = value if value > largest else largest
-                    state[0, j], state[1, j] = count, largest
-                    earlier = before[j]
-                    largest = earlier if earlier > largest else largest
-                    result[j] = largest * mirror if count >= needed else NAN
+                entering = load(x, t, left)
+                fetch(x, t, left + AHEAD, 0)
+                fetch(out, t, left + AHEAD, 1)
+                leaving = load(x, t - window, left) if t >= window else missing
+                count = count + (select(entering == entering, one, nothing) - select(leaving == leaving, one, nothing))
+                value, earlier = entering * mirror, load(backward, i + 1, 0)
+                largest = select(value > largest, value, largest)
+                result = select(earlier > largest, earlier, largest)
+                store(out, t, left, select(count >= enough, result * mirror, missing))
             if start + length < len(x):
+                largest = lowest
                 for i in range(length - 1, 0, -1):
-                    entering = x[start + i, left : left + width]
-                    after, here = backward[i + 1], backward[i]
-                    for j in range(width):
-                        value = entering[j] * mirror
-                        value = value if value == value else LOWEST
-                        largest = after[j]
-                        here[j] = value if value > largest else largest
+                    value = load(x, start + i, left) * mirror
+                    largest = select(value > largest, value, largest)
+                    store(backward, i, 0, largest)
 
 
 @njit
-def _days_since(x: Matrix, window: int, needed: int, flip: int, out: Matrix, lo: int, hi: int) -> None:
-    bits = x.view(np.int32)
-    mirror = np.int32(flip)  # 0, or −1 to reverse the order
+def _days_since(x: Matrix, window: int, needed: int, sign: float, out: Matrix, lo: int, hi: int) -> None:
+    missing, nothing, one, lowest = all_of(NAN), all_of(ZERO), all_of(ONE), all_of(LOWEST)
+    mirror, enough, no_day = all_of(np.float32(sign)), all_of(np.float32(needed)), all_of(NO_DAY)
     length = min(window, len(x))
-    backward = np.empty((length + 1, WIDTH), np.int64)
-    forward = np.empty(WIDTH, np.int64)
-    valid = np.empty(WIDTH, np.int32)
-    missing = np.full(WIDTH, MAGNITUDE, np.int32)  # the bits of a NaN
-    for left in range(lo, hi, WIDTH):
-        width = min(WIDTH, hi - left)
-        backward[:] = NO_KEY
-        valid[:] = 0
+    backward, days = np.empty((length + 1, LANES), np.float32), np.empty((length + 1, LANES), np.int32)
+    for group in range(lo, hi, LANES):
+        left = min(group, hi - LANES)
+        count = nothing
+        backward[:], days[:] = LOWEST, NO_DAY
         for start in range(0, len(x), length):
-            forward[:] = NO_KEY
+            largest, day = lowest, no_day
             for i in range(min(length, len(x) - start)):
                 t = start + i
-                day = np.int64(t)
-                entering = bits[t, left : left + width]
-                leaving = bits[t - window, left : left + width] if t >= window else missing[:width]
-                result = out[t, left : left + width]
-                before = backward[i + 1]
-                for j in range(width):
-                    b = entering[j]
-                    enters, leaves = (b & MAGNITUDE) <= INFINITE_BITS, (leaving[j] & MAGNITUDE) <= INFINITE_BITS
-                    b = ZERO if b == MINUS_ZERO else b
-                    order = (b ^ ((b >> np.int32(31)) & MAGNITUDE)) ^ mirror
-                    key = (np.int64(order) << 32) | day
-                    key = key if enters else NO_KEY
-                    largest = forward[j]
-                    largest = key if key > largest else largest
-                    forward[j] = largest
-                    count = valid[j] + (np.int32(1 if enters else 0) - np.int32(1 if leaves else 0))
-                    valid[j] = count
-                    earlier = before[j]
-                    largest = earlier if earlier > largest else largest
-                    result[j] = np.float32(np.int32(day - (largest & LOW_HALF))) if count >= needed else NAN
+                entering = load(x, t, left)
+                fetch(x, t, left + AHEAD, 0)
+                fetch(out, t, left + AHEAD, 1)
+                leaving = load(x, t - window, left) if t >= window else missing
+                count = count + (select(entering == entering, one, nothing) - select(leaving == leaving, one, nothing))
+                value, today = entering * mirror, all_of(np.int32(t))
+                later = value >= largest
+                largest, day = select(later, value, largest), select(later, today, day)
+                earlier = (load(backward, i + 1, 0) > largest) | (day == no_day)
+                since = today - select(earlier, load(days, i + 1, 0), day)
+                store(out, t, left, select(count >= enough, whole_float(since), missing))
             if start + length < len(x):
+                largest, day = lowest, no_day
                 for i in range(length - 1, 0, -1):
-                    day = np.int64(start + i)
-                    entering = bits[start + i, left : left + width]
-                    after, here = backward[i + 1], backward[i]
-                    for j in range(width):
-                        b = entering[j]
-                        enters = (b & MAGNITUDE) <= INFINITE_BITS
-                        b = ZERO if b == MINUS_ZERO else b
-                        order = (b ^ ((b >> np.int32(31)) & MAGNITUDE)) ^ mirror
-                        key = (np.int64(order) << 32) | day
-                        key = key if enters else NO_KEY
-                        largest = after[j]
-                        here[j] = key if key > largest else largest
+                    value = load(x, start + i, left) * mirror
+                    earlier = (value > largest) | ((day == no_day) & (value == value))
+                    largest, day = select(earlier, value, largest), select(earlier, all_of(np.int32(start + i)), day)
+                    store(backward, i, 0, largest)
+                    store(days, i, 0, day)
+
+
+@njit
+def _against(x: Matrix, window: int, needed: int, figure: int, attribute: float, out: Matrix, lo: int, hi: int) -> None:
+    missing, nothing, one = all_of(NAN), all_of(ZERO), all_of(ONE)
+    lowest, highest, infinity = all_of(LOWEST), all_of(INFINITY), all_of(INFINITY)
+    zero, number, enough = all_of(0.0), all_of(attribute), all_of(np.float32(needed))
+    length = min(window, len(x))
+    leasts, mosts = np.empty((length + 1, LANES), np.float32), np.empty((length + 1, LANES), np.float32)
+    for group in range(lo, hi, LANES):
+        left = min(group, hi - LANES)
+        count = nothing
+        leasts[:], mosts[:] = INFINITY, LOWEST
+        for start in range(0, len(x), length):
+            least, most = highest, lowest
+            for i in range(min(length, len(x) - start)):
+                t = start + i
+                entering = load(x, t, left)
+                fetch(x, t, left + AHEAD, 0)
+                fetch(out, t, left + AHEAD, 1)
+                leaving = load(x, t - window, left) if t >= window else missing
+                enters, leaves = size_of(entering) < infinity, size_of(leaving) < infinity
+                count = count + (select(enters, one, nothing) - select(leaves, one, nothing))
+                least = select(enters & (entering < least), entering, least)
+                most = select(enters & (entering > most), entering, most)
+                earlier_least, earlier_most = load(leasts, i + 1, 0), load(mosts, i + 1, 0)
+                smallest = widen(select(earlier_least < least, earlier_least, least))
+                largest = widen(select(earlier_most > most, earlier_most, most))
+                value = widen(entering)
+                told = enters & (count >= enough)
+                if figure == BETWEEN:
+                    reach = largest - smallest
+                    result = (value - smallest) / reach + number
+                    told = told & (reach > zero)
+                elif figure == ABOVE_LEAST:
+                    result = value - smallest
+                elif figure == ABOVE_MOST:
+                    result = value - largest
+                elif figure == ABOVE_BOTH:
+                    result = value - number * (smallest + largest)
+                else:
+                    result = (smallest + largest) - number * value
+                store(out, t, left, select(told, narrow(result), missing))
+            if start + length < len(x):
+                least, most = highest, lowest
+                for i in range(length - 1, 0, -1):
+                    value_ = load(x, start + i, left)
+                    counts = size_of(value_) < infinity
+                    least = select(counts & (value_ < least), value_, least)
+                    most = select(counts & (value_ > most), value_, most)
+                    store(leasts, i, 0, least)
+                    store(mosts, i, 0, most)
 
 
 def _max(x: Matrix, window: int, needed: int, out: Matrix, lo: int, hi: int) -> None:
-    _extreme(x, window, needed, 1.0, out, lo, hi)
+    run_on_columns(_extreme, (x,), (window, needed, 1.0), out, lo, hi)
 
 
 def _min(x: Matrix, window: int, needed: int, out: Matrix, lo: int, hi: int) -> None:
-    _extreme(x, window, needed, -1.0, out, lo, hi)
+    run_on_columns(_extreme, (x,), (window, needed, -1.0), out, lo, hi)
 
 
 def _arg_max(x: Matrix, window: int, needed: int, out: Matrix, lo: int, hi: int) -> None:
-    _days_since(x, window, needed, 0, out, lo, hi)
+    run_on_columns(_days_since, (x,), (window, needed, 1.0), out, lo, hi)
 
 
 def _arg_min(x: Matrix, window: int, needed: int, out: Matrix, lo: int, hi: int) -> None:
-    _days_since(x, window, needed, -1, out, lo, hi)
+    run_on_columns(_days_since, (x,), (window, needed, -1.0), out, lo, hi)
 
 
-Formula: TypeAlias = Callable[[Wide, Wide, Wide, float], Wide]  # of x, smallest, largest, attribute
-
-
-def _against(formula: Formula) -> Kernel:
-    """A kernel of today's x, the window's smallest and largest finite values and one attribute."""
-
+def _with_attribute(figure: int) -> Kernel:
     def run(x: Matrix, window: int, needed: int, attribute: float, out: Matrix, lo: int, hi: int) -> None:
-        for left in range(lo, hi, WIDTH):
-            right = min(left + WIDTH, hi)
-            tile = x[:, left:right].copy()
-            tile[~np.isfinite(tile)] = NAN
-            least, most = np.empty_like(tile), np.empty_like(tile)
-            _extreme(tile, window, needed, -1.0, least, 0, right - left)
-            _extreme(tile, window, needed, 1.0, most, 0, right - left)
-            with np.errstate(all="ignore"):
-                found = formula(tile.astype(np.float64), least.astype(np.float64), most.astype(np.float64), attribute)
-                out[:, left:right] = found
+        run_on_columns(_against, (x,), (window, needed, figure, float(attribute)), out, lo, hi)
 
     return Kernel("columns", run)
 
 
-def _without_attribute(kernel: Kernel) -> Kernel:
+def _without_attribute(figure: int) -> Kernel:
     def run(x: Matrix, window: int, needed: int, out: Matrix, lo: int, hi: int) -> None:
-        kernel.run(x, window, needed, 0.0, out, lo, hi)
+        run_on_columns(_against, (x,), (window, needed, figure, 0.0), out, lo, hi)
 
-    return Kernel(kernel.axis, run)
-
-
-def _scaled(x: Wide, least: Wide, most: Wide, constant: float) -> Wide:
-    reach = most - least
-    reach[reach == 0] = np.nan
-    return (x - least) / reach + constant
+    return Kernel("columns", run)
 
 
 KERNELS: dict[str, Kernel] = {
@@ -181,9 +191,9 @@ KERNELS: dict[str, Kernel] = {
     "ts_min": Kernel("columns", _min),
     "ts_arg_max": Kernel("columns", _arg_max),
     "ts_arg_min": Kernel("columns", _arg_min),
-    "ts_scale": _against(_scaled),
-    "ts_min_diff": _without_attribute(_against(lambda x, least, most, _: x - least)),
-    "ts_max_diff": _without_attribute(_against(lambda x, least, most, _: x - most)),
-    "ts_min_max_diff": _against(lambda x, least, most, f: x - f * (least + most)),
-    "ts_min_max_cps": _against(lambda x, least, most, f: (least + most) - f * x),
+    "ts_scale": _with_attribute(BETWEEN),
+    "ts_min_diff": _without_attribute(ABOVE_LEAST),
+    "ts_max_diff": _without_attribute(ABOVE_MOST),
+    "ts_min_max_diff": _with_attribute(ABOVE_BOTH),
+    "ts_min_max_cps": _with_attribute(BOTH_ABOVE),
 }
