@@ -7,12 +7,14 @@ Identity: returns = 500 · turnover · margin.
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from alpha_pipeline.backtest.simulate import Simulation
+from alpha_pipeline.jit import njit
 
 DAYS_PER_YEAR = 250
 LEVERAGE = 2.0  # book over capital: returns and drawdown are on half the book
@@ -50,48 +52,62 @@ class Metrics:
         return asdict(self)
 
 
+@njit
+def _earned(pnl: npt.NDArray[np.float64]) -> tuple[float, float, float]:
+    """(sum, Sharpe ratio, drawdown) of daily profit; see `sharpe_ratio` and `drawdown_of`."""
+    if pnl.size == 0:
+        return 0.0, 0.0, 0.0
+    total, lowest, highest = 0.0, pnl[0], pnl[0]
+    peak, fall = 0.0, 0.0
+    for profit in pnl:
+        total += profit
+        lowest, highest = min(lowest, profit), max(highest, profit)
+        peak = max(peak, total)
+        fall = max(fall, peak - total)
+    mean, squares = total / pnl.size, 0.0
+    for profit in pnl:
+        squares += (profit - mean) ** 2
+    spread = np.sqrt(squares / pnl.size)
+    # a constant series has exactly no spread, but its computed mean may differ from it in the last bit
+    varies = lowest != highest and spread != 0.0
+    return total, np.sqrt(DAYS_PER_YEAR) * mean / spread if varies else 0.0, fall * LEVERAGE
+
+
 def sharpe_ratio(pnl: npt.NDArray[np.float64]) -> float:
     """√250 · mean / population standard deviation of daily profit; 0 for no days or profit that does not vary."""
-    if pnl.size == 0:
-        return 0.0
-    spread = float(pnl.std())
-    # a constant series has exactly no spread, but its computed mean may differ from it in the last bit
-    if pnl.min() == pnl.max() or spread == 0.0:
-        return 0.0
-    return float(np.sqrt(DAYS_PER_YEAR) * pnl.mean() / spread)
+    return float(_earned(pnl)[1])
 
 
 def fitness_of(sharpe: float, returns: float, turnover: float) -> float:
     """sharpe · √(|returns| / max(turnover, 0.125))."""
-    return sharpe * float(np.sqrt(abs(returns) / max(turnover, TURNOVER_FLOOR)))
+    return sharpe * math.sqrt(abs(returns) / max(turnover, TURNOVER_FLOOR))
 
 
 def drawdown_of(pnl: npt.NDArray[np.float64]) -> float:
     """Deepest fall of cumulative profit below its highest point so far, the start (0) included, on half the book."""
-    if pnl.size == 0:
-        return 0.0
-    value = np.concatenate([[0.0], np.cumsum(pnl)]) * LEVERAGE
-    return float((np.maximum.accumulate(value) - value).max())
+    return float(_earned(pnl)[2])
 
 
 def measure(simulation: Simulation, start: int, stop: int) -> Metrics:
     """The figures on rows [max(start, simulation.first_day), stop); all zero where no day is left."""
     days = slice(max(start, simulation.first_day), max(stop, 0))
-    pnl, traded = simulation.pnl[days], simulation.traded[days]
+    pnl = simulation.pnl[days]
     if pnl.size == 0:
         return Metrics(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0)
-    sharpe, turnover = sharpe_ratio(pnl), float(traded.mean())
-    returns = float(LEVERAGE * DAYS_PER_YEAR * pnl.mean())
-    total_traded = float(traded.sum())
+    profit, sharpe, drawdown = _earned(pnl)
+    traded, longs, shorts = (
+        float(values[days].sum()) for values in (simulation.traded, simulation.long_count, simulation.short_count)
+    )
+    returns, turnover = LEVERAGE * DAYS_PER_YEAR * profit / pnl.size, traded / pnl.size
     return Metrics(
         sharpe=sharpe,
         turnover=turnover,
         fitness=fitness_of(sharpe, returns, turnover),
         returns=returns,
-        drawdown=drawdown_of(pnl),
-        margin=float(pnl.sum()) / total_traded if total_traded > 0 else 0.0,
-        long_count=float(simulation.long_count[days].mean()),
-        short_count=float(simulation.short_count[days].mean()),
+        drawdown=drawdown,
+        margin=profit / traded if traded > 0 else 0.0,
+        long_count=longs / pnl.size,
+        short_count=shorts / pnl.size,
         days=int(pnl.size),
     )
 

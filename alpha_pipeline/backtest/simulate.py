@@ -2,15 +2,20 @@
 
 On each row t from the first that counts: (1) decide the book from data up to t (book.py); (2) it is held on day
 t + lag and earns that day's close-to-close return; (3) the change from the book held before is that day's trading;
-(4) the same book held one day longer gives `pnl_late`. A block of rows first decides the book of the row before it, so
-the result does not depend on how the rows are split: it is bit-identical for any number of threads.
+(4) the book before it, held one day longer, gives `pnl_late`. A block of rows first decides the book of the row before
+it, so the result does not depend on how the rows are split: it is bit-identical for any number of threads.
+
+The same pass counts what of the signal is missing, the question of stage 5: while the row is at hand it costs next to
+nothing.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any, Protocol
 
@@ -34,6 +39,10 @@ class Market(Protocol):
         """float32 [T,N]: close-to-close return of the day, NaN where it earns nothing."""
 
     @property
+    def age(self) -> npt.NDArray[np.int32]:
+        """int32 [T,N]: days since the instrument's first bar; it grows by one a day, wherever a member is."""
+
+    @property
     def groups(self) -> Mapping[str, npt.NDArray[np.int32]]:
         """int32 [N] codes in non-decreasing order, by lower-case name."""
 
@@ -48,6 +57,8 @@ class Simulation:
         traded: Σ|Δweight| by which the book held on the day differs from the one held before (1 when first built).
         long_count, short_count: instruments held, of more than a millionth of an equal weight.
         first_day: first row that counts; T where none does.
+        cells: members that are as old as the expression's lookback, on the rows from `first_row` on.
+        missing: those of them without a finite signal.
     """
 
     pnl: Float64
@@ -56,17 +67,28 @@ class Simulation:
     long_count: Float64
     short_count: Float64
     first_day: int
+    cells: Float64
+    missing: Float64
+
+    def missing_share(self, start: int, stop: int) -> float:
+        """Share of cells without a finite signal among those that could have one, on rows [start, stop).
+
+        1.0 where no cell is old enough, since then nothing speaks for the signal.
+        """
+        cells = float(self.cells[start:stop].sum())
+        return float(self.missing[start:stop].sum()) / cells if cells else 1.0
 
 
 def simulate(
-    signal: Float32, panel: Market, settings: SimulationSettings, first_row: int, threads: int = 2
+    signal: Float32, panel: Market, settings: SimulationSettings, first_row: int, threads: int = 2, lookback: int = 0
 ) -> Simulation:
     """Simulate a signal.
 
     Args:
         signal: float32 [T,N]; any value that is not finite is no position.
-        first_row: first row whose signal counts, the lookback of its expression.
+        first_row: first row whose signal counts: the universe's first, and the lookback of the expression after it.
         threads: blocks of rows that run side by side.
+        lookback: days that the expression needs before today. Instruments younger than that are not missing.
 
     Raises:
         BadInput: the panel has no groups for the neutralization asked for.
@@ -75,27 +97,35 @@ def simulate(
     signal, member, groups = _prepare(signal, panel, settings, first_row)
     returns = read_only(panel.pnl_returns)
     days = signal.shape[0]
-    first_book = first_row + settings.ramp
-    last_book = days - settings.lag  # books from here on would be held after the last day
-    results = np.zeros((5, days))
-    if first_book >= last_book:
-        return Simulation(results[0], results[1], results[2], results[3], results[4], days)
+    born = (days - 1 - panel.age[-1]).astype(np.int32)
+    results = np.zeros((7, days))
 
     def block(start: int, stop: int) -> None:
         run_books(
-            signal, member, returns, first_row, settings.decay, groups, settings.truncation, settings.lag,
-            first_book, start, stop, *results,
+            signal, member, born, returns, first_row, settings.decay, groups, settings.truncation, settings.lag,
+            lookback, start, stop, results,
         )  # fmt: skip
 
-    pieces = max(1, min(threads, last_book - first_book))
-    edges = [first_book + (last_book - first_book) * i // pieces for i in range(pieces + 1)]
-    if pieces == 1:
-        block(*edges)
-    else:
-        with ThreadPoolExecutor(pieces) as pool:
-            for future in [pool.submit(block, *edge) for edge in pairwise(edges)]:
-                future.result()
-    return Simulation(results[0], results[1], results[2], results[3], results[4], first_book + settings.lag)
+    pieces = max(1, min(threads, days - first_row))
+    edges = [first_row + (days - first_row) * i // pieces for i in range(pieces + 1)]
+    others = [_workers().submit(block, *edge) for edge in pairwise(edges[1:])]
+    try:
+        block(*edges[:2])
+    finally:
+        wait(others)  # whatever happens here, nobody writes to the results after this
+    for other in others:
+        other.result()
+    first_day = min(first_row + settings.ramp + settings.lag, days)
+    return Simulation(results[0], results[1], results[2], results[3], results[4], first_day, results[5], results[6])
+
+
+@lru_cache(maxsize=1)
+def _workers() -> ThreadPoolExecutor:
+    """Threads for blocks of rows, kept: starting new ones takes as long as a tenth of a simulation."""
+    return ThreadPoolExecutor(os.cpu_count() or 1, "backtest")
+
+
+os.register_at_fork(after_in_child=_workers.cache_clear)  # a child has none of its parent's threads
 
 
 def weights(signal: Float32, panel: Market, settings: SimulationSettings, first_row: int) -> Float32:
@@ -106,7 +136,7 @@ def weights(signal: Float32, panel: Market, settings: SimulationSettings, first_
     signal, member, groups = _prepare(signal, panel, settings, first_row)
     books = np.zeros(signal.shape, dtype=np.float32)
     write_books(
-        signal, member, first_row, settings.decay, groups, settings.truncation, first_row + settings.ramp, books
+        signal, member, settings.decay, groups, settings.truncation, first_row + settings.ramp, books
     )  # fmt: skip
     return books
 

@@ -12,14 +12,21 @@ import numpy.typing as npt
 class SmallMarket:
     pnl_returns: npt.NDArray[np.float32]
     universe: npt.NDArray[np.bool_]
+    age: npt.NDArray[np.int32]
     groups: dict[str, npt.NDArray[np.int32]] = field(default_factory=dict)
 
 
-def market(returns: object, universe: object = None, **groups: object) -> SmallMarket:
-    """A market of given returns [T,N]; everybody is a member unless said otherwise."""
+def market(returns: object, universe: object = None, born: object = 0, **groups: object) -> SmallMarket:
+    """A market of given returns [T,N]; everybody is a member, and there from row 0 on, unless said otherwise.
+
+    `born`: row of the first bar, of all or [N].
+    """
     earned = np.array(returns, dtype=np.float32)
     members = np.ones(earned.shape, dtype=bool) if universe is None else np.array(universe, dtype=bool)
-    return SmallMarket(earned, members, {name: np.array(codes, dtype=np.int32) for name, codes in groups.items()})
+    age = np.maximum(np.arange(len(earned))[:, None] - np.broadcast_to(np.array(born), earned.shape[1:]), -1)
+    return SmallMarket(
+        earned, members, age.astype(np.int32), {name: np.array(codes, dtype=np.int32) for name, codes in groups.items()}
+    )
 
 
 def random_market(seed: int, days: int = 60, instruments: int = 23) -> tuple[npt.NDArray[np.float32], SmallMarket]:

@@ -14,7 +14,9 @@ from alpha_pipeline.backtest.metrics import BOOK, drawdown_of, fitness_of, sharp
 def simulated(pnl: list[float], traded: list[float] | None = None, first_day: int = 0) -> Simulation:
     daily = np.array(pnl)
     trades = np.array(traded) if traded is not None else np.full(len(pnl), 0.5)
-    return Simulation(daily, daily * 0.5, trades, np.full(len(pnl), 3.0), np.full(len(pnl), 2.0), first_day)
+    return Simulation(
+        daily, daily * 0.5, trades, np.full(len(pnl), 3.0), np.full(len(pnl), 2.0), first_day, daily * 0, daily * 0
+    )
 
 
 def test_by_hand() -> None:

@@ -188,7 +188,7 @@ def test_threads_do_not_change_a_bit(seed: int, threads: int, decay: int) -> Non
     signal, small = random_market(seed, days=31)
     settings = SimulationSettings(decay=decay, neutralization="SECTOR", truncation=0.15)
     alone, together = simulate(signal, small, settings, 5, 1), simulate(signal, small, settings, 5, threads)
-    for name in ARRAYS:
+    for name in (*ARRAYS, "cells", "missing"):
         assert getattr(alone, name).tobytes() == getattr(together, name).tobytes()
     assert alone.first_day == together.first_day
 
@@ -244,3 +244,41 @@ def test_defects_of_the_caller_are_loud() -> None:
     unsorted = market(small.pnl_returns, small.universe, sector=np.arange(23)[::-1])
     with pytest.raises(ValueError, match="sorted"):
         simulate(signal, unsorted, SimulationSettings(neutralization="SECTOR"), 0)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(0, 12), st.sampled_from([0, 5]), st.integers(1, 70))
+def test_what_is_missing_is_counted_row_by_row(seed: int, lookback: int, decay: int, instruments: int) -> None:
+    """Members that are old enough, on every row from the first, whether its book is held or not."""
+    signal, small = random_market(seed, days=21, instruments=instruments)
+    born = np.random.default_rng(seed).integers(-9, 25, instruments)
+    young = market(small.pnl_returns, small.universe & (np.arange(21)[:, None] >= born), born=born, **small.groups)
+    result = simulate(signal, young, SimulationSettings(decay=decay), 3, threads=3, lookback=lookback)
+    old = young.universe & (young.age >= lookback)
+    old[:3] = False
+    np.testing.assert_array_equal(result.cells, old.sum(axis=1))
+    np.testing.assert_array_equal(result.missing, (old & ~np.isfinite(signal)).sum(axis=1))
+    share = (old & ~np.isfinite(signal))[5:15].sum() / max(old[5:15].sum(), 1) if old[5:15].any() else 1.0
+    assert result.missing_share(5, 15) == pytest.approx(share, abs=1e-15)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 80), st.sampled_from([0, 3]), st.sampled_from([0.0, 0.02, 0.1]))
+def test_books_of_groups_of_any_width(seed: int, groups: int, decay: int, truncation: float) -> None:
+    """Against the obvious, in float64: groups of one to hundreds of columns, empty ones left out."""
+    signal, small = random_market(seed, days=9, instruments=101)
+    codes = np.sort(np.random.default_rng(seed).integers(0, groups, 101))
+    wide = market(small.pnl_returns, small.universe, sector=codes)
+    settings = SimulationSettings(neutralization="SECTOR", truncation=truncation, decay=decay)
+    books = weights(signal, wide, settings, 0)
+    values = np.where(np.isfinite(signal) & small.universe, signal.astype(np.float64), np.nan)
+    for day in range(settings.ramp, 9):
+        past = [(decay - age) * np.nan_to_num(values[day - age]) for age in range(decay)] if decay else [values[day]]
+        row = np.where(np.isnan(values[day]), np.nan, np.sum(past, axis=0))
+        for code in np.unique(codes):
+            known = (codes == code) & ~np.isnan(row)
+            row[known] -= row[known].mean() if known.any() else 0.0
+        row = np.nan_to_num(row)
+        row /= max(np.abs(row).sum(), 1e-30)
+        if truncation:
+            row = np.clip(row, -truncation, truncation)
+            row /= max(np.abs(row).sum(), 1e-30)
+        np.testing.assert_allclose(books[day], row, atol=1e-7)
