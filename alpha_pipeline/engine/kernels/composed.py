@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from alpha_pipeline.engine.kernels import moments, running, shifts
+from alpha_pipeline.engine.kernels import moments, running, time_rank
 from alpha_pipeline.engine.kernels.kernel import Kernel, Matrix
 from alpha_pipeline.engine.kernels.memory import counted
 from alpha_pipeline.engine.kernels.rank import rank_columns
@@ -69,7 +69,7 @@ def _ts_rank_means(*arguments: Any) -> None:
         for x in inputs:
             tile = x[:, columns].copy()
             told = np.empty_like(tile)
-            shifts.rank(tile, window, needed, 0.0, told, 0, tile.shape[1])
+            time_rank.rank(tile, window, needed, 0.0, told, 0, tile.shape[1])
             ranks.append(_exact(told, counted(~np.isnan(tile), window)))
         out[:, columns] = _means_apart(np.stack(ranks))
 

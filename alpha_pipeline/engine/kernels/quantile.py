@@ -7,7 +7,7 @@ import numpy as np
 from alpha_pipeline.engine.kernels.kernel import Kernel, Matrix
 from alpha_pipeline.engine.kernels.memory import counted
 from alpha_pipeline.engine.kernels.moments import zscore
-from alpha_pipeline.engine.kernels.shifts import rank
+from alpha_pipeline.engine.kernels.time_rank import rank
 from alpha_pipeline.expression.operators.time_series_scores import distribution, inverse_distribution
 
 STRIP = 64  # rows at a time
