@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+import diskcache
+
 from alpha_pipeline.engine.stores.disk_cache import CostAwareCache
 from alpha_pipeline.engine.stores.entry import (
     HEADER,
@@ -31,6 +33,7 @@ class DiskStore(GuardedStore):
         super().__init__(f"operator store in {folder}", budget, pause=pause)
         self.folder = folder
         self._cache: CostAwareCache | None = None
+        self._table = (0, 0)
 
     @property
     def _files(self) -> CostAwareCache:
@@ -41,7 +44,13 @@ class DiskStore(GuardedStore):
         if self._cache is not None:
             self._cache.close()
         self._cache = CostAwareCache(self.folder, self.budget)
+        self._table = self._table_now()
         self._cache.sweep()
+
+    def _table_now(self) -> tuple[int, int]:
+        """Which file the table is. SQLite goes on writing to one that was removed, and nobody would ever read it."""
+        status = (self.folder / diskcache.core.DBNAME).stat()
+        return status.st_dev, status.st_ino
 
     def _round_trip(self, value: Matrix, out: Matrix) -> tuple[float, float]:
         disk = self._files.disk
@@ -63,6 +72,8 @@ class DiskStore(GuardedStore):
             return _fill(key, file, out, self.rates.seconds("read", out.nbytes))
 
     def _admit(self, key: str, size: int, price: float) -> bool:
+        if self._table_now() != self._table:
+            raise FileNotFoundError("the folder was emptied or replaced")
         return self._files.admit(key, size + HEADER, price)
 
     def _write(self, key: str, value: Matrix, seconds: float, price: float) -> bool:
