@@ -31,7 +31,6 @@ def worth_storing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def figures(
     store: Store | None,
-    nodes: Sequence[Node] = NODES,
     then: Callable[[int], None] = lambda done: None,
     panel: Panel = PANEL,
 ) -> list[Metrics]:
