@@ -8,7 +8,7 @@ from alpha_pipeline.evaluator import Evaluator
 from alpha_pipeline.expression import parse, scale_exponent, to_text
 from alpha_pipeline.generate import make_generator
 from alpha_pipeline.market.panel import Panel
-from alpha_pipeline.validate import PriceLevelTest
+from alpha_pipeline.validate import PriceLevelTest, price_level
 
 SEES_THE_LEVEL = [
     "1 / close",
@@ -78,6 +78,30 @@ def test_what_the_grammar_draws_passes(small_panel: Panel, blind: PriceLevelTest
     held = [t.node for t in evaluator.evaluate_many(nodes) if t.metrics.long_count and t.missing < 0.05]
     refused = [(to_text(n), f) for n, f in zip(held, blind.many(held), strict=True) if f.result == "FAIL"]
     assert not refused
+
+
+def test_wrong_scale_rules_let_nothing_pass(small_panel: Panel, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rules that call everything blind only spare the honest the whole test."""
+    monkeypatch.setattr(price_level, "scale_exponent", lambda *_: 0)
+    blind = PriceLevelTest(Evaluator(small_panel))
+    for text in (*SEES_THE_LEVEL, *HIDES_THAT_IT_SEES):
+        assert blind(parse(text)).result == "FAIL", text
+
+
+def test_stretches_decide_as_the_whole_window_does(small_panel: Panel, monkeypatch: pytest.MonkeyPatch) -> None:
+    blind = PriceLevelTest(Evaluator(small_panel))
+    nodes = [*make_generator("random", 4, blind.evaluator.available).ask(40), *map(parse, BLIND_TO_IT)]
+    nodes += [parse(text) for text in ("rank(0.1 * close / close) + returns", "ts_delay(close, 300) / close")]
+    quick = blind.many(nodes)
+    monkeypatch.setattr(price_level, "scale_exponent", lambda *_: None)
+    whole = blind.many(nodes)
+    assert [level.result for level in quick] == [level.result for level in whole]
+    assert sum(one.days < other.days for one, other in zip(quick, whole, strict=True)) > 10
+    assert {level.result for level in quick} == {"PASS", "FAIL"}
+
+
+def test_what_moves_on_a_stretch_is_tested_on_every_day(blind: PriceLevelTest) -> None:
+    assert blind(parse("ts_zscore(volume, 20)")).days < blind(parse("returns + 0.01 * rank(0.1 * close / close)")).days
 
 
 def test_on_real_prices(real_data: object, real_panel: Panel) -> None:
