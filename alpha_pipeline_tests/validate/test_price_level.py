@@ -29,6 +29,8 @@ HIDES_THAT_IT_SEES = [
     "sign(close * 1.1 - close - close * 0.1)",
     "1 / close + 0 * ts_mean(returns, 1300)",  # no day on which the lookback is filled
     "log(-close)",  # no book at all
+    "rank(ts_delta(close, 5) / close) + 0.02 * rank(close)",  # sees little of it
+    "returns * (1 + 0.3 * sign(close * 1.1 - close - close * 0.1))",  # noise in a part of the book
 ]
 BLIND_TO_IT = [
     "-ts_delta(close, 5) / close",
@@ -91,7 +93,7 @@ def test_wrong_scale_rules_let_nothing_pass(small_panel: Panel, monkeypatch: pyt
 def test_stretches_decide_as_the_whole_window_does(small_panel: Panel, monkeypatch: pytest.MonkeyPatch) -> None:
     blind = PriceLevelTest(Evaluator(small_panel))
     nodes = [*make_generator("random", 4, blind.evaluator.available).ask(40), *map(parse, BLIND_TO_IT)]
-    nodes += [parse(text) for text in ("rank(0.1 * close / close) + returns", "ts_delay(close, 300) / close")]
+    nodes += [parse(text) for text in (*HIDES_THAT_IT_SEES, "ts_delay(close, 300) / close")]
     quick = blind.many(nodes)
     monkeypatch.setattr(price_level, "scale_exponent", lambda *_: None)
     whole = blind.many(nodes)
