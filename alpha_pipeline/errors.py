@@ -10,6 +10,8 @@ stderr and exit code 2. Anything else that is raised is a defect of ours and kee
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class AlphaPipelineError(Exception):
     """Base of all errors that a user can cause and mend."""
@@ -31,3 +33,7 @@ class BadInput(AlphaPipelineError):
     def __init__(self, what: str, where: str, mend: str) -> None:
         self.what, self.where, self.mend = what, where, mend
         super().__init__(" ".join(f"{where}: {what}; {mend}".split()))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Made again from its parts: an error in a worker process is raised in the one that waits for it."""
+        return type(self), (self.what, self.where, self.mend), self.__dict__

@@ -7,11 +7,13 @@ selects may open. Trials are kept by `alpha_id`, so asking twice costs nothing.
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +23,10 @@ from alpha_pipeline.backtest.coverage import missing_share
 from alpha_pipeline.backtest.metrics import sharpe_one_day_later
 from alpha_pipeline.backtest.simulate import group_offsets
 from alpha_pipeline.engine import Engine
+from alpha_pipeline.engine.batch import in_order
+from alpha_pipeline.engine.costs import WORTH, cost
+from alpha_pipeline.engine.tree import resolve, shared
+from alpha_pipeline.errors import BadInput
 from alpha_pipeline.expression import (
     CATALOGUE,
     Catalogue,
@@ -32,9 +38,12 @@ from alpha_pipeline.expression import (
     canonical,
     check,
     lookback,
+    parse,
     to_text,
 )
 from alpha_pipeline.market.panel import Panel
+from alpha_pipeline.market.panel_files import folder_of
+from alpha_pipeline.workers import Work, Workers
 
 MOST_TRIALS_KEPT = 20_000
 """Trials held in memory, oldest dropped first: some 12 kB each for five years of days."""
@@ -82,6 +91,19 @@ class Trial:
     sealed: Sealed = field(repr=False, compare=False)
 
 
+@dataclass(frozen=True)
+class Figures:
+    """What evaluation adds to an expression to make it a trial; see there. All that a worker sends."""
+
+    missing: float
+    first_day: int
+    sealed: Sealed
+
+
+_Found = Generator[tuple[int, Figures], None, None]
+"""Figures with the position of their expression, as they are done."""
+
+
 def held_data(panel: Panel) -> frozenset[str]:
     """Names of the fields, groups and vector fields that a panel holds."""
     return frozenset(panel.field_types())
@@ -101,8 +123,12 @@ class Evaluator:
         panel: the market.
         settings: how alphas are simulated; also part of their identity.
         windows: search, gate and vault rows of the panel.
-        threads: workers; results do not depend on it.
-        memory: bytes the engine may use for buffers and shared subtrees; results do not depend on it.
+        threads: threads of all workers together, at least one each; results do not depend on it.
+        memory: bytes that engines may use for buffers and shared subtrees; results do not depend on it.
+        workers: processes that `evaluate_many` spreads expressions over; results do not depend on it. With several,
+            each has its part of threads and memory, and so has this process, where `evaluate` and other single
+            expressions run. They share the panel's pages, are started when first needed, and end with the evaluator;
+            use it as a context manager, or `close`, to end them early.
     """
 
     def __init__(
@@ -113,13 +139,21 @@ class Evaluator:
         *,
         threads: int = 2,
         memory: int = 2 << 30,
+        workers: int = 1,
     ) -> None:
+        if workers < 1:
+            raise BadInput(f"{workers} workers cannot run anything", "workers", "give 1 or more")
         self.panel = panel
         self.settings = settings or SimulationSettings()
         group_offsets(panel, self.settings.neutralization, panel.shape[1])  # refuses groups that the panel lacks
         self.windows = windows or Windows.by_shares(len(panel.dates))
         self.threads = threads
-        self.engine = self.engine_on(panel, threads=threads, memory=memory)
+        self.engine = self.engine_on(panel, threads=threads, memory=memory // workers)
+        self._workers: Workers[str, Figures] | None = None
+        if workers > 1:
+            options = {"threads": max(1, threads // workers), "memory": memory // workers}
+            arguments = (self.settings, self.windows, options)
+            self._workers = Workers(workers, worker, lambda folder: (_shared(panel, folder), *arguments))
         self.catalogue = panel_catalogue(panel)
         self.evaluations = 0
         members = panel.universe.any(axis=1)
@@ -171,11 +205,12 @@ class Evaluator:
         self.check(node)  # as it was given: a rule of the canonical form may take away what is wrong
         identity, tree, text = self.identify(node)
         if identity not in self._trials:
-            self._keep(self._trial(identity, tree, text, self.engine.evaluate(tree), self.threads))
+            figures = self._figures(tree, self.engine.evaluate(tree), self.threads)
+            self._keep(self._trial(identity, tree, text, figures))
         return self._trials[identity]
 
     def evaluate_many(self, nodes: Sequence[Node], progress: Callable[[Trial], None] | None = None) -> list[Trial]:
-        """The trials of many expressions, in their order; one expression per thread, subtrees shared.
+        """The trials of many expressions, in their order; one expression per thread of each worker, subtrees shared.
 
         Args:
             progress: called in this thread with each trial that is newly evaluated.
@@ -189,17 +224,35 @@ class Evaluator:
         new = {identity: (tree, text) for identity, tree, text in wanted if identity not in self._trials}
         results = {identity: self._trials[identity] for identity, _, _ in wanted if identity not in new}
         todo = [(identity, tree, text) for identity, (tree, text) in new.items()]
-
-        def consume(index: int, signal: npt.NDArray[np.float32]) -> Trial:
-            identity, tree, text = todo[index]
-            return self._trial(identity, tree, text, signal, 1)
-
-        for _, trial in self.engine.map([tree for _, tree, _ in todo], consume):
-            self._keep(trial)
-            results[trial.alpha_id] = trial
-            if progress is not None:
-                progress(trial)
+        trees = [tree for _, tree, _ in todo]
+        with closing(self._spread(trees) if self._workers and len(todo) > 1 else self._map(trees)) as found:
+            for index, figures in found:
+                trial = self._trial(*todo[index], figures)
+                self._keep(trial)
+                results[trial.alpha_id] = trial
+                if progress is not None:
+                    progress(trial)
         return [results[identity] for identity, _, _ in wanted]
+
+    def _map(self, trees: Sequence[Node]) -> _Found:
+        """In this process."""
+        yield from self.engine.map(trees, lambda index, signal: self._figures(trees[index], signal, 1))
+
+    def _spread(self, trees: Sequence[Node]) -> _Found:
+        """Over the workers; neighbours in the engine's order, which have dear parts in common, go to the same one."""
+        assert self._workers is not None
+        held = self.panel
+        resolved = [resolve(tree, held.fields, held.groups, held.vectors) for tree in trees]
+        worth = Counter({call: uses for call, uses in shared(resolved).items() if cost(call) >= WORTH})
+        order = in_order(resolved, worth)
+        texts = [to_text(trees[index]) for index in order]  # not trees: they carry hashes, which are a process's own
+        with closing(self._workers.run(texts, self.figures_of)) as found:
+            for number, figures in found:
+                yield order[number], figures
+
+    def figures_of(self, texts: Sequence[str]) -> _Found:
+        """(position, figures) of canonical texts, as they are done, in this process; nothing is kept."""
+        return self._map([parse(text) for text in texts])
 
     def known(self, identities: Iterable[str]) -> list[Trial]:
         """Those of the trials that are held in memory."""
@@ -211,19 +264,40 @@ class Evaluator:
         while len(self._trials) > MOST_TRIALS_KEPT:
             self._trials.popitem(last=False)
 
-    def _trial(self, identity: str, tree: Node, text: str, signal: npt.NDArray[np.float32], threads: int) -> Trial:
+    def close(self) -> None:
+        """End the workers and the engine's threads; a later batch starts new ones."""
+        if self._workers is not None:
+            self._workers.close()
+        self.engine.close()
+
+    def __enter__(self) -> Evaluator:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _trial(self, identity: str, tree: Node, text: str, figures: Figures) -> Trial:
+        sealed = figures.sealed
+        return Trial(
+            alpha_id=identity,
+            expression=text,
+            node=tree,
+            metrics=sealed.metrics["search"],
+            sharpe_one_day_later=sealed.sharpe_one_day_later["search"],
+            missing=figures.missing,
+            pnl=sealed.pnl[self.windows.search].copy(),
+            first_day=figures.first_day,
+            sealed=sealed,
+        )
+
+    def _figures(self, tree: Node, signal: npt.NDArray[np.float32], threads: int) -> Figures:
         first_row = self.first_row(tree)
         simulation = simulate(signal, self.panel, self.settings, first_row, threads=threads)
         search = self.windows.search
         rows = {name: self.windows.named(name) for name in ("search", "gate", "full")}
         metrics = {name: measure(simulation, days.start, days.stop) for name, days in rows.items()}
         late = {name: sharpe_one_day_later(simulation, days.start, days.stop) for name, days in rows.items()}
-        return Trial(
-            alpha_id=identity,
-            expression=text,
-            node=tree,
-            metrics=metrics["search"],
-            sharpe_one_day_later=late["search"],
+        return Figures(
             missing=missing_share(
                 signal,
                 self.panel.universe,
@@ -231,7 +305,20 @@ class Evaluator:
                 lookback(tree),
                 slice(max(search.start, first_row), search.stop),
             ),
-            pnl=simulation.pnl[search].copy(),
             first_day=simulation.first_day,
             sealed=Sealed(metrics, late, simulation.pnl),
         )
+
+
+def _shared(panel: Panel, scratch: Path) -> Path:
+    """A folder that workers can open the panel from: its own, or one inside `scratch`."""
+    folder = folder_of(panel)
+    if folder is None:
+        folder = scratch / "panel"
+        panel.write(folder)
+    return folder
+
+
+def worker(folder: Path, settings: SimulationSettings, windows: Windows, options: dict[str, Any]) -> Work[str, Figures]:
+    """What a worker process does: the figures of canonical texts, on a panel whose pages all of them share."""
+    return Evaluator(Panel.open(folder), settings, windows, **options).figures_of

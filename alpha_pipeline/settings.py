@@ -103,7 +103,9 @@ class Settings(BaseSettings):
         universe: TOPn.
         generator, candidates, seed: what a generation run does; without a seed, the run's number is it.
         memory: budget in bytes for buffers and caches; results do not depend on it.
-        threads: workers; results do not depend on it.
+        threads: of all workers together; results do not depend on it.
+        workers: processes that expressions are spread over; results do not depend on it. Each has its part of memory
+            and threads.
         gate_from, vault_from: ISO dates that cut the history into search, gate and vault; without them the first
             80 % is search and the rest gate.
         cleaning, membership: the numbers of the cleaning rules, jumps and absurd prices among them, and of the
@@ -126,6 +128,7 @@ class Settings(BaseSettings):
     seed: Annotated[int, _from(0, _option("seed"))] | None = None
     memory: Memory = 2 << 30
     threads: Annotated[int, _from(1, "setting ALPHA_THREADS")] = max(1, min(os.cpu_count() or 1, 16))
+    workers: Annotated[int, _from(1, _option("workers"))] = 1
     gate_from: Day = None
     vault_from: Day = None
     cleaning: CleaningSettings = CleaningSettings()

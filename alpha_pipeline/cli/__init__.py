@@ -62,6 +62,7 @@ def build_parser() -> argparse.ArgumentParser:
     mine.add_argument("--generator", help="random or genetic (default genetic)")
     mine.add_argument("--candidates", type=int, help="distinct expressions to propose (default 500)")
     mine.add_argument("--seed", type=int, help="makes the run repeatable; by default each run has its own")
+    mine.add_argument("--workers", type=int, help="processes to spread expressions over (default 1)")
 
     source(add("ingest", "Read prices, clean them, build the panel and make it the current one."))
 

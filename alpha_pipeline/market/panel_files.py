@@ -100,6 +100,27 @@ def open_panel(folder: Path, *, verify: bool = False) -> Panel:
     return panel
 
 
+def folder_of(panel: Panel) -> Path | None:
+    """The folder that every array of `panel` is memory-mapped from, whole; None for a panel made in memory.
+
+    One that was derived from a stored panel (some of its rows, other returns) shares some of its files and is not it.
+    """
+    name = getattr(panel.universe, "filename", None)
+    folder = Path(name).parent if name is not None else None
+    stored = _stored(folder) if folder is not None else None
+    if stored is None or stored.version != panel.version:
+        return None
+    ours, theirs = _arrays(panel), _arrays(stored)
+    same = ours.keys() == theirs.keys() and all(_is_whole_file(ours[name], theirs[name]) for name in ours)
+    return folder if same else None
+
+
+def _is_whole_file(array: NDArray[Any], whole: NDArray[Any]) -> bool:
+    """Whether `array` is mapped from the file that `whole` is all of: no view of its shape and strides is a part."""
+    mapped = isinstance(array, np.memmap) and isinstance(whole, np.memmap) and array.filename == whole.filename
+    return mapped and (array.shape, array.strides, array.dtype) == (whole.shape, whole.strides, whole.dtype)
+
+
 def _stored(folder: Path) -> Panel | None:
     """The panel in `folder` if it is whole, else None: a broken one is replaced."""
     try:
@@ -115,7 +136,8 @@ def _sweep(folder: Path) -> None:
             shutil.rmtree(leftover, ignore_errors=True)
 
 
-def _save(panel: Panel, folder: Path) -> None:
+def _arrays(panel: Panel) -> dict[str, NDArray[Any]]:
+    """Every array of a panel, by the name of its file without the ending."""
     arrays: dict[str, NDArray[Any]] = {
         "dates": panel.dates,
         "instruments": panel.instruments,
@@ -127,7 +149,11 @@ def _save(panel: Panel, folder: Path) -> None:
     arrays |= {f"group_{name}": values for name, values in panel.groups.items()}
     for name, events in panel.vectors.items():
         arrays |= {f"vector_{name}.values": events.values, f"vector_{name}.offsets": events.offsets}
-    for name, values in arrays.items():
+    return arrays
+
+
+def _save(panel: Panel, folder: Path) -> None:
+    for name, values in _arrays(panel).items():
         np.save(folder / f"{name}.npy", np.ascontiguousarray(values), allow_pickle=False)
     manifest: dict[str, Any] = {
         "layout": LAYOUT,

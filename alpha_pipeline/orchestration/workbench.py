@@ -199,7 +199,9 @@ class Workbench:
         return self._run
 
     def _evaluator(self, panel: Panel, simulation: SimulationSettings, windows: Windows) -> Evaluator:
-        return Evaluator(panel, simulation, windows, threads=self.settings.threads, memory=self.settings.memory)
+        settings = self.settings
+        resources = {"threads": settings.threads, "memory": settings.memory, "workers": settings.workers}
+        return Evaluator(panel, simulation, windows, **resources)
 
 
 def left_from_earlier(what: str, key: str) -> BadInput:
