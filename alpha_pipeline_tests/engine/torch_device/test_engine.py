@@ -65,8 +65,6 @@ def test_same_as_the_cpu_engine(panel: Panel, values: list[np.ndarray[Any, Any]]
     for text, mine, theirs in zip(TEXTS, all_of(TorchEngine(panel, device=device), NODES), values, strict=True):
         assert mine.dtype == np.float32
         assert far_apart(mine, theirs) == 0, text
-        if "log" not in text and device == "cpu":
-            assert np.mean((mine != theirs) & ~np.isnan(mine)) < 1e-3, text  # nearly all float32 are the same bits
 
 
 @pytest.mark.parametrize("windows", ["partial", "strict"])

@@ -1,4 +1,4 @@
-"""Metrics of random expressions: the same by both engines, within a relative 1e-5."""
+"""Metrics of random expressions: the same by both engines, within a relative 1e-5, or 1e-6 where they are near 0."""
 
 from __future__ import annotations
 
@@ -30,4 +30,4 @@ def test_metrics_of_random_expressions(small_panel: Panel, device: str) -> None:
     with Engine(small_panel, threads=1) as engine_here:
         for index, node in enumerate(nodes):
             expected = figures(engine_here.evaluate(node), node, small_panel)
-            np.testing.assert_allclose(mine[index], expected, rtol=1e-5, atol=1e-12, err_msg=to_text(node))
+            np.testing.assert_allclose(mine[index], expected, rtol=1e-5, atol=1e-6, err_msg=to_text(node))

@@ -54,8 +54,8 @@ class Groups:
         return self._together(values, torch.add)
 
     def largest(self, values: Tensor) -> Tensor:
-        """The largest value of its group, for each cell."""
-        return self._together(values, torch.maximum)
+        """The largest value of its group, for each cell; zeros are +0, as in `windows.largest`."""
+        return self._together(values + 0.0, torch.maximum)
 
     def _together(self, values: Tensor, combine: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
         ordered, order = self._ordered

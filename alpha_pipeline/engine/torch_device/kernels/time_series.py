@@ -66,8 +66,8 @@ def _zscore(x: Tensor, window: int, needed: int) -> Tensor:
 
 def _av_diff(x: Tensor, window: int, needed: int) -> Tensor:
     values, valid = finite(x)
-    count, mean, _ = moments(values, valid, window)
-    return only(values - mean, valid & (count >= needed))
+    count = counted(valid, window)
+    return only(values - added(values, window) / count, valid & (count >= needed))
 
 
 def _max(x: Tensor, window: int, needed: int) -> Tensor:
@@ -76,7 +76,7 @@ def _max(x: Tensor, window: int, needed: int) -> Tensor:
 
 
 def _min(x: Tensor, window: int, needed: int) -> Tensor:
-    return -_max(-x, window, needed)
+    return 0.0 - _max(-x, window, needed)
 
 
 def _scale(x: Tensor, window: int, needed: int, constant: float) -> Tensor:
@@ -115,11 +115,13 @@ def _placed(x: Tensor, window: int) -> tuple[Tensor, Tensor]:
 
 def _rank(x: Tensor, window: int, needed: int, constant: float) -> Tensor:
     below, count = _placed(x, window)
-    # in float32 throughout, as the CPU kernel: both round alike
-    ranked = torch.where(count > 1, 0.5 * below.float() / (count - 1).float(), 0.5)
-    if constant != 0:
-        ranked = ranked + torch.tensor(constant, dtype=torch.float32, device=x.device)
-    return only(ranked, ~torch.isnan(x) & (count >= needed))
+    told = ~torch.isnan(x) & (count >= needed)
+    return only(_halved(below, count) + constant, told)
+
+
+def _halved(below: Tensor, count: Tensor) -> Tensor:
+    """Ranks 0 to 1 of what `_placed` gives, float64; a value alone has 0.5."""
+    return torch.where(count > 1, below.double() / (2 * (count - 1)).double(), 0.5)
 
 
 def _distribution(driver: str, score: Tensor) -> Tensor:
@@ -138,9 +140,8 @@ def _quantile(x: Tensor, window: int, needed: int, driver: str, reading: str) ->
         return _distribution(driver, score * torch.sqrt((n - 1) / n))
     below, count = _placed(x, window)
     n = count.double()
-    ranked = torch.where(count > 1, below.double() / (2 * (n - 1)), 0.5)
     told = ~torch.isnan(x) & (count >= needed)
-    return only(inverse_distribution(driver, 1 / n + ranked * (1 - 2 / n)), told)
+    return only(inverse_distribution(driver, 1 / n + _halved(below, count) * (1 - 2 / n)), told)
 
 
 def _decay(x: Tensor, window: int, needed: int, dense: bool) -> Tensor:
@@ -151,9 +152,7 @@ def _decay(x: Tensor, window: int, needed: int, dense: bool) -> Tensor:
         def merge(newer: State, older: State, days: int) -> State:
             return newer[0] + older[0], newer[1] + days * newer[0] + older[1]
 
-        short = window - min(window, each.shape[-2])  # days that no window of the data reaches
-        total, found = pieced((each, each), window, merge, (0.0, 0.0))
-        return found + short * total
+        return pieced((each, each), window, merge, (0.0, 0.0))[1]
 
     above = weighted(values)
     shared = above / weighted(valid.double()) if dense else above * (2.0 / (float(window) * (window + 1.0)))

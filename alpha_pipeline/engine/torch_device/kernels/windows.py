@@ -28,14 +28,13 @@ def before(x: Tensor, days: int, nothing: float | bool | int) -> Tensor:
 def pieced(
     single: State, window: int, merge: Callable[[State, State, int], State], nothing: Sequence[float | int]
 ) -> State:
-    """The state of every day's window.
+    """The state of every day's window. How it is put together rests on the window alone, not on the number of days.
 
     Args:
         single: state of one day, each part [calls, dates, instruments].
         merge: state of two pieces that lie side by side: the newer one, the older one, and the days of the older one.
         nothing: state of a missing day.
     """
-    window = min(window, max(1, single[0].shape[-2]))  # what is before the first day is missing anyway
 
     def ago(state: State, days: int) -> State:
         return tuple(before(part, days, fill) for part, fill in zip(state, nothing, strict=True))
@@ -65,8 +64,8 @@ def added(values: Tensor, window: int) -> Tensor:
 
 
 def largest(values: Tensor, window: int) -> Tensor:
-    """The largest value of each window; −inf stands for missing ones."""
-    return over_window(values, window, torch.maximum, -torch.inf)
+    """The largest value of each window, −inf standing for missing ones. Zeros become +0: which is larger is not said."""
+    return over_window(values + 0.0, window, torch.maximum, -torch.inf)
 
 
 def counted(valid: Tensor, window: int) -> Tensor:
