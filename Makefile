@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help install mine test lint unit test-system bench ui clean
+.PHONY: help install mine test lint unit test-system bench bench-peers ui clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -38,6 +38,10 @@ test-system: install  ## tests with real servers
 	$(BIN)/pytest -m system -n0 alpha_pipeline_tests/system $(ARGS)
 
 bench: install  ## the figures of docs/performance.md, measured again
+	$(BIN)/python -m benchmarks $(ARGS)
+
+bench-peers: install  ## the same beside other engines, which it installs first (KunQuant, py-alpha-lib, polars_ta)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable '.[peers]'
 	$(BIN)/python -m benchmarks $(ARGS)
 
 ui: install  ## the Dagster UI on http://localhost:3000

@@ -18,7 +18,6 @@ from xml.sax.saxutils import escape
 
 from alpha_pipeline.engine import warmup
 from alpha_pipeline.evaluator import Evaluator
-from alpha_pipeline.expression import parse
 from alpha_pipeline.generate import SearchSettings, make_generator
 from alpha_pipeline.generate.propose import propose
 from benchmarks.panels import random_panel
@@ -91,21 +90,21 @@ def svg(root: Frame, title: str) -> str:
 
 
 def colour(name: str) -> str:
-    """Kernels green, the engine yellow, the backtest blue, the rest red; a little different by name."""
+    """Operators green, the engine yellow, the backtest blue, the rest red; a little different by name."""
     shade = zlib.crc32(name.encode()) % 30
-    if name.startswith("kernel"):
+    if name.endswith("()") or name.startswith("engine.kernels"):
         return f"hsl(120,45%,{60 + shade / 2:.0f}%)"
     hue = 48 if name.startswith("engine") else 205 if name.startswith("backtest") else 10
     return f"hsl({hue},75%,{62 + shade / 2:.0f}%)"
 
 
 def mine(candidates: int) -> Sampler:
-    """A batch of the search, looked at while it runs."""
+    """A batch in the middle of a search, looked at while it runs."""
     panel = random_panel()
     evaluator = Evaluator(panel)
-    evaluator.evaluate(parse("rank(close)"))
-    settings = SearchSettings(budget=candidates)
+    settings = SearchSettings(budget=2 * candidates)
     generator = make_generator("genetic", 7, sorted(evaluator.available), "user", settings)
+    propose(generator, evaluator, candidates)  # memory is touched, kernels are loaded
     with sampled() as sampler:
         propose(generator, evaluator, candidates)
     return sampler

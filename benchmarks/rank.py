@@ -99,6 +99,7 @@ def measure(name: str, x: Matrix, rounds: int, pool: ThreadPoolExecutor) -> dict
     bar = BAR_CONTINUOUS if name in CONTINUOUS else BAR_ANY
     return {
         "name": name,
+        "continuous": name in CONTINUOUS,
         "copy_ms": copying,
         "sort_ms": sorting,
         "ms": ranking,

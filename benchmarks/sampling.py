@@ -18,8 +18,8 @@ from alpha_pipeline.engine.kernels import KERNELS
 from alpha_pipeline.engine.plan import MASK
 
 Stack = tuple[str, ...]
-WAITING = ("threading.py", "queue.py", "_base.py")
-"""Files of the standard library in which a thread that has nothing to do stands, besides its pool's own loop."""
+TASKS = Path("/proc/self/task")
+"""Where Linux tells the state of each thread; elsewhere all count as busy."""
 KERNEL = "kernel"
 
 
@@ -34,10 +34,12 @@ class Sampler(threading.Thread):
 
     def run(self) -> None:
         while not self._ended.wait(self.period):
-            for number, frame in sys._current_frames().items():
-                if number != self.ident:
+            frames = sys._current_frames()
+            for thread in threading.enumerate():
+                frame = frames.get(thread.ident or 0)
+                if thread is not self and frame is not None and _runs(thread.native_id):
                     stack = tuple(reversed(list(_frames(frame))))
-                    if stack and not _waits(frame):
+                    if stack:
                         self.stacks[stack] += 1
 
     def stop(self) -> None:
@@ -45,9 +47,13 @@ class Sampler(threading.Thread):
         self.join()
 
 
-def _waits(frame: FrameType) -> bool:
-    file = Path(frame.f_code.co_filename).name
-    return file in WAITING or (file == "thread.py" and frame.f_code.co_name == "_worker")
+def _runs(task: int | None) -> bool:
+    """Whether a thread is running or could be, and does not wait for another or for work."""
+    try:
+        state = (TASKS / str(task) / "stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return not TASKS.exists()
+    return state == "R"
 
 
 def _frames(frame: FrameType | None) -> Iterator[str]:
@@ -69,7 +75,7 @@ def sampled(period: float = 0.004) -> Iterator[Sampler]:
     kernels = {**KERNELS, "universe mask": MASK}
     runs = {name: kernel.run for name, kernel in kernels.items()}
     for name, kernel in kernels.items():
-        object.__setattr__(kernel, "run", _named(f"kernel {name}", kernel.run))
+        object.__setattr__(kernel, "run", _named(f"{name}()", kernel.run))
     sampler = Sampler(period)
     sampler.start()
     try:
