@@ -149,11 +149,11 @@ class Evaluator:
         self.windows = windows or Windows.by_shares(len(panel.dates))
         self.threads = threads
         self.engine = self.engine_on(panel, threads=threads, memory=memory // workers)
-        self._workers: Workers[str, Figures] | None = None
-        if workers > 1:
-            options = {"threads": max(1, threads // workers), "memory": memory // workers}
-            arguments = (self.settings, self.windows, options)
-            self._workers = Workers(workers, worker, lambda folder: (_shared(panel, folder), *arguments))
+        options = {"threads": max(1, threads // workers), "memory": memory // workers}
+        arguments = (self.settings, self.windows, options)
+        self.workers: Workers[str, Figures] = Workers(
+            workers, worker, lambda scratch: (_shared(panel, scratch), *arguments), options["threads"]
+        )
         self.catalogue = panel_catalogue(panel)
         self.evaluations = 0
         members = panel.universe.any(axis=1)
@@ -225,7 +225,7 @@ class Evaluator:
         results = {identity: self._trials[identity] for identity, _, _ in wanted if identity not in new}
         todo = [(identity, tree, text) for identity, (tree, text) in new.items()]
         trees = [tree for _, tree, _ in todo]
-        with closing(self._spread(trees) if self._workers and len(todo) > 1 else self._map(trees)) as found:
+        with closing(self._spread(trees) if self.workers.count > 1 and len(todo) > 1 else self._map(trees)) as found:
             for index, figures in found:
                 trial = self._trial(*todo[index], figures)
                 self._keep(trial)
@@ -240,13 +240,12 @@ class Evaluator:
 
     def _spread(self, trees: Sequence[Node]) -> _Found:
         """Over the workers; neighbours in the engine's order, which have dear parts in common, go to the same one."""
-        assert self._workers is not None
         held = self.panel
         resolved = [resolve(tree, held.fields, held.groups, held.vectors) for tree in trees]
         worth = Counter({call: uses for call, uses in shared(resolved).items() if cost(call) >= WORTH})
         order = in_order(resolved, worth)
         texts = [to_text(trees[index]) for index in order]  # not trees: they carry hashes, which are a process's own
-        with closing(self._workers.run(texts, self.figures_of)) as found:
+        with closing(self.workers.run(texts, self.figures_of)) as found:
             for number, figures in found:
                 yield order[number], figures
 
@@ -266,8 +265,7 @@ class Evaluator:
 
     def close(self) -> None:
         """End the workers and the engine's threads; a later batch starts new ones."""
-        if self._workers is not None:
-            self._workers.close()
+        self.workers.close()
         self.engine.close()
 
     def __enter__(self) -> Evaluator:

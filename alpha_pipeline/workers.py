@@ -102,6 +102,13 @@ class Workers(Generic[Job, Result]):
         """Process ids of those that run."""
         return [worker.process.pid for worker in self._state.workers]
 
+    @property
+    def scratch(self) -> Path:
+        """The folder that lasts as long as they do."""
+        if self._state.scratch is None:
+            raise RuntimeError("no worker was started")
+        return self._state.scratch
+
     def run(self, jobs: Sequence[Job], here: Work[Job, Result]) -> Generator[tuple[int, Result], None, None]:
         """(number of the job, its result) for each job, as they are done. Neighbours go to one worker.
 
@@ -185,7 +192,7 @@ class Workers(Generic[Job, Result]):
             state.scratch = Path(tempfile.mkdtemp(prefix="alpha-pipeline-"))
             state.greeting = pickle.dumps((self._make, self._arguments(state.scratch)))
         while len(state.workers) < count:
-            state.workers.append(_started(state.scratch, state.greeting))
+            state.workers.append(_started(self.scratch, state.greeting))
 
     def _bury(self, worker: _Worker) -> None:
         """A worker is dead."""
@@ -219,7 +226,7 @@ class _State:
             self.scratch = None
 
 
-def _started(scratch: Path | None, greeting: bytes) -> _Worker:
+def _started(scratch: Path, greeting: bytes) -> _Worker:
     """A new worker that has been told what its work is."""
     ours, theirs = Pipe()
     program = PROGRAM.format(socket=theirs.fileno(), parent=os.getpid(), scratch=str(scratch))

@@ -123,6 +123,7 @@ OPTIONS: list[tuple[list[str], str]] = [
     (["--memory", "1MiB"], "'1MiB' is too little memory; give at least 256MiB"),
     (["--candidates", "0"], "option --candidates (or ALPHA_CANDIDATES): '0' is not possible; use a whole number from"),
     (["--candidates", "-5"], "'-5' is not possible; use a whole number from 1"),
+    (["--workers", "0"], "option --workers (or ALPHA_WORKERS): '0' is not possible; use a whole number from 1"),
     (["--candidates", "many"], "argument --candidates: invalid int value: 'many'"),
     (["--seed", "-1"], "option --seed (or ALPHA_SEED): '-1' is not possible; use a whole number from 0"),
     (["--generator", "magic"], "unknown generator 'magic'; use one of random, genetic"),

@@ -96,10 +96,10 @@ def without_times(path: Path) -> str:
 
 
 def test_the_same_seed_in_two_empty_homes_gives_the_same_bytes(tmp_path: Path) -> None:
-    """Whatever the number of threads and the memory; only timestamps may differ."""
+    """Whatever the number of threads and worker processes and the memory; only timestamps may differ."""
     texts = []
-    for name, threads, memory in (("one", 1, "256MiB"), ("two", 2, "1GiB")):
-        launcher = small_launcher(tmp_path / name, threads=threads, memory=memory)
+    for name, threads, workers, memory in (("one", 1, 1, "256MiB"), ("two", 4, 2, "1GiB")):
+        launcher = small_launcher(tmp_path / name, threads=threads, workers=workers, memory=memory)
         key = launcher.new_run()
         finished = launcher.generate(key, launcher.ensure_panel()[0])
         files = [Path(finished.metadata["export_set"][form]) for form in ("json", "csv")]
