@@ -5,8 +5,9 @@
 
 The population is the one of `benchmarks.population`: generation 3 of a genetic search, related as in a real one. First
 signals alone, then signals with backtest, both engines in turn, the best of several rounds after one that is not
-counted. A round takes whole batches, as mining does. `--operators` also times every operator that generators draw on
-full matrices of the device. A figure holds for the device that is printed with it, and for no other. The last line is
+counted. A round takes whole batches, as mining does. `--threads` are the CPU engine's, and those of torch's CPU device;
+backtests run on one thread beside the torch engine. `--operators` also times every operator that generators draw, on
+matrices of the whole panel. A figure holds for the device that is printed with it, and for no other. The last line is
 one JSON object.
 """
 
@@ -70,7 +71,7 @@ def apart(one: Metrics, other: Metrics) -> float:
 
 
 def operators(engine: TorchEngine, rounds: int) -> dict[str, float]:
-    """Milliseconds of each operator that generators draw, window 20 where there is one, the copy to the host included."""
+    """Milliseconds of each operator that generators draw, at window 20, the copy to the host included."""
     values: dict[Slot, Node] = {
         **dict.fromkeys((Slot.MATRIX, Slot.NUMERIC, Slot.CONDITION), Field("close")),
         Slot.GROUP: Field("industry"),
@@ -106,6 +107,7 @@ def main() -> None:
     given = parser.parse_args()
     panel = random_panel(given.days, given.instruments)
     memory = parse_memory(given.memory)
+    torch.set_num_threads(given.threads)
     on_device = TorchEngine(panel, device=given.device, memory=memory)
     nodes = population(panel, given.count)
     warmup()

@@ -57,6 +57,7 @@ class TorchEngine:
         self.panel = panel
         self.windows = windows
         self.choices = choices
+        self._interned = tree.Interning()
         self._device = Device(panel, device, memory, windows == "strict", choices)
 
     @property
@@ -100,7 +101,7 @@ class TorchEngine:
     # -- a batch -----------------------------------------------------------------------------------------------------
 
     def _resolved(self, node: Node) -> Node:
-        return tree.resolve(node, self.panel.fields, self.panel.groups, self.panel.vectors)
+        return self._interned(tree.resolve(node, self.panel.fields, self.panel.groups, self.panel.vectors))
 
     def _run(
         self, nodes: Sequence[Node], consume: Callable[[int, Matrix], R], deadline: float | None

@@ -64,7 +64,7 @@ def added(values: Tensor, window: int) -> Tensor:
 
 
 def largest(values: Tensor, window: int) -> Tensor:
-    """The largest value of each window, −inf standing for missing ones. Zeros become +0: which is larger is not said."""
+    """The largest value of each window, −inf standing for missing ones; zeros are +0, as neither is the larger."""
     return over_window(values + 0.0, window, torch.maximum, -torch.inf)
 
 
