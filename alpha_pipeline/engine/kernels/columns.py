@@ -125,7 +125,7 @@ for _symbol, _sign in {
 Signature = tuple[Any, Callable[..., Any]]
 
 
-def _word(function: Callable[..., Any]) -> Callable[..., Any]:
+def word(function: Callable[..., Any]) -> Callable[..., Any]:
     """numba's `intrinsic`, as mypy may see it: called without the typing context."""
     word: Callable[..., Any] = intrinsic(function)
     return word
@@ -138,7 +138,7 @@ def _lanes_of(scalar: Any) -> Lanes:
     return DOUBLES
 
 
-def _place(context: Any, builder: Any, kind: Any, arguments: Any, vector: Any) -> Any:
+def place_of(context: Any, builder: Any, kind: Any, arguments: Any, vector: Any) -> Any:
     """The address of matrix[row, column], rows being contiguous, as that of a vector."""
     matrix, row, column = arguments[:3]
     array = context.make_array(kind)(context, builder, matrix)
@@ -157,7 +157,7 @@ def _is_matrix(kind: Any) -> bool:
     return isinstance(kind, types.Array) and kind.ndim == 2
 
 
-@_word
+@word
 def load(_: Any, matrix: Any, row: Any, column: Any) -> Signature | None:
     """matrix[row, column : column + 16]."""
     if not _is_matrix(matrix):
@@ -165,28 +165,28 @@ def load(_: Any, matrix: Any, row: Any, column: Any) -> Signature | None:
     kind = _lanes_of(matrix.dtype)
 
     def generate(context: Any, builder: Any, chosen: Any, arguments: Any) -> Any:
-        loaded = builder.load(_place(context, builder, chosen.args[0], arguments, kind.vector), typ=kind.vector)
+        loaded = builder.load(place_of(context, builder, chosen.args[0], arguments, kind.vector), typ=kind.vector)
         loaded.align = matrix.dtype.bitwidth // 8
         return loaded
 
     return kind(matrix, types.int64, types.int64), generate
 
 
-@_word
+@word
 def store(_: Any, matrix: Any, row: Any, column: Any, value: Any) -> Signature | None:
     """matrix[row, column : column + 16] = value."""
     if not _is_matrix(matrix) or value != _lanes_of(matrix.dtype):
         return None
 
     def generate(context: Any, builder: Any, chosen: Any, arguments: Any) -> Any:
-        place = _place(context, builder, chosen.args[0], arguments, value.vector)
+        place = place_of(context, builder, chosen.args[0], arguments, value.vector)
         builder.store(arguments[3], place).align = matrix.dtype.bitwidth // 8
         return context.get_dummy_value()
 
     return types.void(matrix, types.int64, types.int64, value), generate
 
 
-@_word
+@word
 def fetch(_: Any, matrix: Any, row: Any, column: Any, writing: Any) -> Signature | None:
     """Have matrix[row, column] on its way to the second cache, to be written or only read. Any place may be named."""
     if not _is_matrix(matrix) or not isinstance(writing, types.IntegerLiteral):
@@ -194,7 +194,7 @@ def fetch(_: Any, matrix: Any, row: Any, column: Any, writing: Any) -> Signature
 
     def generate(context: Any, builder: Any, chosen: Any, arguments: Any) -> Any:
         number, byte = ir.IntType(32), ir.IntType(8).as_pointer()
-        place = _place(context, builder, chosen.args[0], arguments, ir.VectorType(ELEMENTS["float32"], 1))
+        place = place_of(context, builder, chosen.args[0], arguments, ir.VectorType(ELEMENTS["float32"], 1))
         shape = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
         function = cgutils.get_or_insert_function(builder.module, shape, "llvm.prefetch.p0")  # type: ignore[no-untyped-call]
         hints = [writing.literal_value, 2, 1]
@@ -204,7 +204,7 @@ def fetch(_: Any, matrix: Any, row: Any, column: Any, writing: Any) -> Signature
     return types.void(matrix, types.int64, types.int64, writing), generate
 
 
-@_word
+@word
 def all_of(_: Any, value: Any) -> Signature:
     """The same number in all lanes: of the type of a NumPy scalar, float64 for a plain one."""
     kind = _lanes_of(value)
@@ -217,7 +217,7 @@ def all_of(_: Any, value: Any) -> Signature:
     return kind(value), generate
 
 
-@_word
+@word
 def select(_: Any, chosen: Any, one: Any, other: Any) -> Signature | None:
     """`one` where `chosen`, `other` elsewhere."""
     if chosen != BITS or one != other:
@@ -240,7 +240,7 @@ def _converted(name: str, source: Lanes, target: Lanes, how: str) -> Callable[..
         return target(value), generate
 
     function.__name__ = function.__qualname__ = name
-    return _word(function)
+    return word(function)
 
 
 widen = _converted("widen", FLOATS, DOUBLES, "fpext")
@@ -252,7 +252,7 @@ bits_double = _converted("bits_double", LONGS, DOUBLES, "bitcast")
 whole_float = _converted("whole_float", INTS, FLOATS, "sitofp")
 
 
-@_word
+@word
 def shifted(_: Any, value: Any, places: Any) -> Signature | None:
     """Whole numbers shifted to the right, the sign staying."""
     if value not in (INTS, LONGS) or not isinstance(places, types.IntegerLiteral):
@@ -292,7 +292,7 @@ def _called(name: str, llvm: str, count: int) -> Callable[..., Any]:
             return build((a, b, c))
 
     function.__name__ = function.__qualname__ = name
-    return _word(function)
+    return word(function)
 
 
 size_of = _called("size_of", "llvm.fabs", 1)
@@ -301,7 +301,7 @@ larger = _called("larger", "llvm.smax", 2)  # of whole numbers
 smaller = _called("smaller", "llvm.smin", 2)
 
 
-@_word
+@word
 def anywhere(_: Any, lanes: Any) -> Signature | None:
     """Whether any of the lanes holds."""
     if lanes != BITS:
@@ -313,7 +313,7 @@ def anywhere(_: Any, lanes: Any) -> Signature | None:
     return types.boolean(lanes), generate
 
 
-@_word
+@word
 def inverse_root(_: Any, value: Any) -> Signature | None:
     """1 / √value to eight digits; below 1e-300, of which the squares of float32 are far, it is that of 1e-300.
 

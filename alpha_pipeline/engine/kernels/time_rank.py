@@ -3,6 +3,10 @@
 Today is compared with every day of its window: no order is kept, sixteen columns run side by side. That is work in
 proportion to the window, but a comparison of sixteen values is one instruction, and four days share the reading of
 their windows: up to a year it is faster than any structure that keeps the window sorted.
+
+Ties would need a second comparison of all days. Instead digests of half the size tell whether there can be any (see
+`ties`), and where there are, the days are compared once more. Columns in which that goes on for long are of few levels:
+from then on both comparisons are made at once.
 """
 
 from __future__ import annotations
@@ -15,6 +19,7 @@ from alpha_pipeline.engine.kernels.columns import (
     AHEAD,
     LANES,
     all_of,
+    anywhere,
     fetch,
     load,
     run_on_columns,
@@ -23,19 +28,40 @@ from alpha_pipeline.engine.kernels.columns import (
     whole_float,
 )
 from alpha_pipeline.engine.kernels.kernel import Kernel, Matrix
+from alpha_pipeline.engine.kernels.ties import digests_of, far, met, nearer, store_digest
 from alpha_pipeline.jit import njit
 
 NAN = np.float32(np.nan)
 HALF, ZERO, ONE = np.float32(0.5), np.float32(0), np.float32(1)
 NOBODY, SOMEBODY = np.int32(0), np.int32(1)
 DAYS = 4  # ranked at a time
+PATIENCE = 64  # days with ties, and a quarter of all, before a column is taken to be of few levels
+
+
+@njit
+def _above(total: Any, other: Any, today: Any, one: Any) -> Any:
+    return select(other < today, total + one, total)
+
+
+@njit
+def _up_to(total: Any, other: Any, today: Any, one: Any) -> Any:
+    return select(other <= today, total + one, total)
 
 
 @njit
 def _beside(total: Any, other: Any, today: Any, one: Any) -> Any:
     """`total` plus 2 where the other value is smaller than today's, 1 where it is equal."""
-    total = select(other < today, total + one, total)
-    return select(other <= today, total + one, total)
+    return _up_to(_above(total, other, today, one), other, today, one)
+
+
+@njit
+def _twice(total: Any, tied: bool, held: Matrix, first: int, stop: int, today: Any, one: Any) -> Any:
+    """`total`, the number of smaller values among the days, plus that of values up to today's."""
+    if not tied:
+        return total + total
+    for day in range(first, stop):
+        total = _up_to(total, load(held, day, 0), today, one)
+    return total
 
 
 @njit
@@ -45,34 +71,52 @@ def _rank(x: Matrix, window: int, needed: int, out: Matrix, lo: int, hi: int) ->
     rows = len(x)
     length = min(window, rows)
     held = np.full((length + rows + DAYS, LANES), NAN, np.float32)  # a column's days, from row `length` on
-    below = np.empty((DAYS, LANES), np.int32)
+    digests = np.zeros((length + rows + DAYS, LANES), np.int16)
+    below = np.empty((DAYS, LANES), np.int32)  # twice the smaller ones, plus the equal ones
     for group in range(lo, hi, LANES):
         left = min(group, hi - LANES)
         for t in range(rows):
             fetch(x, t, left + AHEAD, 0)
             fetch(out, t, left + AHEAD, 1)
-            store(held, length + t, 0, load(x, t, left))
+            values = load(x, t, left)
+            store(held, length + t, 0, values)
+            store_digest(digests, length + t, values)
         count = nothing
+        tied = 0
         for start in range(0, rows, DAYS):
             here = length + start
             first = here - length + 1
-            v0, v1, v2, v3 = (
-                load(held, here, 0),
-                load(held, here + 1, 0),
-                load(held, here + 2, 0),
-                load(held, here + 3, 0),
-            )
+            v0, v1 = load(held, here, 0), load(held, here + 1, 0)
+            v2, v3 = load(held, here + 2, 0), load(held, here + 3, 0)
             c0 = c1 = c2 = c3 = nobody
-            for day in range(first + 3, here):  # in all four windows
+            day = first + 3  # from here on in all four windows
+            if tied * 4 <= start + PATIENCE:
+                d0, d1 = digests_of(digests, here, 1), digests_of(digests, here + 1, 1)
+                d2, d3 = digests_of(digests, here + 2, 1), digests_of(digests, here + 3, 1)
+                n0 = n1 = n2 = n3 = far()
+                while day + 2 <= here:
+                    for other in (load(held, day, 0), load(held, day + 1, 0)):
+                        c0, c1 = _above(c0, other, v0, one), _above(c1, other, v1, one)
+                        c2, c3 = _above(c2, other, v2, one), _above(c3, other, v3, one)
+                    two = digests_of(digests, day, 2)
+                    n0, n1, n2, n3 = nearer(n0, two, d0), nearer(n1, two, d1), nearer(n2, two, d2), nearer(n3, two, d3)
+                    day += 2
+                t0, t1 = anywhere(met(n0) & (v0 == v0)), anywhere(met(n1) & (v1 == v1))
+                t2, t3 = anywhere(met(n2) & (v2 == v2)), anywhere(met(n3) & (v3 == v3))
+                tied += t0 + t1 + t2 + t3
+                c0, c1 = _twice(c0, t0, held, first + 3, day, v0, one), _twice(c1, t1, held, first + 3, day, v1, one)
+                c2, c3 = _twice(c2, t2, held, first + 3, day, v2, one), _twice(c3, t3, held, first + 3, day, v3, one)
+            while day < here:
                 other = load(held, day, 0)
                 c0, c1 = _beside(c0, other, v0, one), _beside(c1, other, v1, one)
                 c2, c3 = _beside(c2, other, v2, one), _beside(c3, other, v3, one)
-            for day in range(first, min(first + 3, here)):  # has left the last ones
-                other = load(held, day, 0)
+                day += 1
+            for before in range(first, min(first + 3, here)):  # has left the windows of the last days
+                other = load(held, before, 0)
                 c0 = _beside(c0, other, v0, one)
-                if day > first:
+                if before > first:
                     c1 = _beside(c1, other, v1, one)
-                if day > first + 1:
+                if before > first + 1:
                     c2 = _beside(c2, other, v2, one)
             if length > 1:
                 c1, c2, c3 = _beside(c1, v0, v1, one), _beside(c2, v1, v2, one), _beside(c3, v2, v3, one)
