@@ -42,6 +42,9 @@ HARD = {
     "near the largest": lambda random, shape: random.choice([-3e38, 3e38, 1.0], shape),
     "cents at 400,000": lambda random, shape: 400_000 + random.integers(-3, 4, shape) * 0.03125,
     "constants": lambda random, shape: np.repeat(random.choice([0.1, 7.3, 1e-7], (1, shape[1])), shape[0], 0),
+    "zeros of both signs": lambda random, shape: np.where(
+        random.random(shape) < 0.02, random.choice([-0.0, 0.0], shape), random.normal(size=shape)
+    ),
     "few levels": lambda random, shape: random.integers(-2, 2, shape) * 0.1,
 }
 """Data that sums, spreads and comparisons go wrong on."""
@@ -159,7 +162,7 @@ def test_the_quick_sum_and_the_careful_one_agree_to_the_bit(monkeypatch: pytest.
 def test_ranks_are_exact(window: int) -> None:
     """Against counts, for windows shorter than the days ranked at a time and longer than the history."""
     random = np.random.default_rng(window)
-    for kind in ("few levels", "cents at 400,000", "sixty octaves", "near the largest"):
+    for kind in ("few levels", "cents at 400,000", "sixty octaves", "near the largest", "zeros of both signs"):
         x = hard_matrix(random, (47, 18), kind)
         got = run("ts_rank", [x], window, 1, 0, 18)
         for t in range(len(x)):
