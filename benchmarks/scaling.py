@@ -1,6 +1,6 @@
 """How the time of an expression grows with days, instruments, the size of a batch, and threads.
 
-    python -m benchmarks.scaling [--count 64]
+    python -m benchmarks.scaling [--count 48]
 
 Expressions of the population with backtest, from a new evaluator each time: wall and CPU milliseconds each. The last
 line is one JSON object.
@@ -25,7 +25,7 @@ from benchmarks.population import population
 
 DATES = (315, 630, 1260, 2520)
 WIDTHS = (750, 1500, 3000, 6000)
-BATCHES = (1, 4, 16, 64)
+BATCHES = (1, 4, 12, 48)
 
 
 def evaluate(panel: Panel, nodes: list[Node], batch: int, threads: int, memory: int = 2 << 30) -> dict[str, float]:
@@ -47,7 +47,7 @@ def thread_counts() -> list[int]:
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    options.add_argument("--count", type=int, default=64)
+    options.add_argument("--count", type=int, default=48)
     chosen = options.parse_args()
     warmup(print)
     found: dict[str, list[dict[str, Any]]] = {"dates": [], "instruments": [], "batch": [], "threads": []}
@@ -59,7 +59,7 @@ def main() -> None:
 
     long = random_panel(max(DATES), INSTRUMENTS)
     nodes = population(long, 1000)[: chosen.count]
-    evaluate(long.rows(0, DATES[0]), nodes, 64, 2)  # loads the kernels
+    evaluate(long.rows(0, DATES[0]), nodes, chosen.count, 2)  # loads the kernels
     for dates in DATES:
         row("dates", dates, long.rows(0, dates), chosen.count, 2)
     panel = long.rows(0, DAYS)
