@@ -9,6 +9,7 @@ diskcache unpickles whatever its table says is a pickle. `BytesOnly` does not kn
 
 from __future__ import annotations
 
+import os
 import re
 import sqlite3
 import time
@@ -126,11 +127,12 @@ class CostAwareCache(diskcache.Cache):  # type: ignore[misc]
         folder = Path(self.directory)
         oldest = time.time() - ABANDONED_SECONDS
         named = {name.replace("\\", "/") for (name,) in self._sql("SELECT filename FROM Cache") if name}
-        for path in folder.glob("[0-9a-f][0-9a-f]/[0-9a-f][0-9a-f]/*.val"):
-            name = path.relative_to(folder).as_posix()
-            with suppress(FileNotFoundError):  # another process sweeps as well
-                if name not in named and _sound(name) and path.stat().st_mtime < oldest:
-                    path.unlink()
+        for place, _, names in os.walk(folder):  # passes over folders that others remove meanwhile
+            for path in (Path(place) / name for name in names):
+                name = path.relative_to(folder).as_posix()
+                with suppress(FileNotFoundError):  # another process sweeps as well
+                    if _sound(name) and name not in named and path.stat().st_mtime < oldest:
+                        path.unlink()
 
     # -- within diskcache's transactions ------------------------------------------------------------------------------
 

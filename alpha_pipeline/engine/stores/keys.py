@@ -99,18 +99,19 @@ class Keys:
 
     def of(self, node: Node) -> str:
         """The key of a tree's value, from its operators, attributes, numbers and fields. Safe among threads."""
+        if isinstance(node, Constant):
+            return self._hash(f"number {float(node.value).hex()}")
         if not isinstance(node, Call):
-            return self._hash(
-                ("number", float(node.value).hex()) if isinstance(node, Constant) else ("field", node.name)
-            )
+            return self._hash(f"field {node.name!r}")
         key = self._known.get(node)
         if key is None:
-            attributes = [[name, type(value).__name__, repr(value)] for name, value in node.attributes]
-            key = self._hash(("call", node.operator, attributes, [self.of(argument) for argument in node.arguments]))
+            attributes = [(name, type(value).__name__, value) for name, value in node.attributes]
+            inputs = " ".join(map(self.of, node.arguments))
+            key = self._hash(f"call {node.operator} {attributes!r} {inputs}")
             if len(self._known) >= MOST_REMEMBERED:
                 self._known.clear()
             self._known[node] = key
         return key
 
-    def _hash(self, parts: tuple[Any, ...]) -> str:
-        return hashlib.blake2b(json.dumps(parts).encode(), key=self._context, digest_size=20).hexdigest()
+    def _hash(self, spelt: str) -> str:
+        return hashlib.blake2b(spelt.encode(), key=self._context, digest_size=20).hexdigest()

@@ -44,9 +44,7 @@ class RedisStore(GuardedStore):
         BadInput: the address cannot be one. A server that is not there is no error: see `GuardedStore`.
     """
 
-    def __init__(
-        self, url: str, budget: int, *, pause: float = PAUSE_SECONDS, timeout: float = TIMEOUT_SECONDS
-    ) -> None:
+    def __init__(self, url: str, budget: int, *, pause: float = PAUSE_SECONDS) -> None:
         super().__init__(f"operator store at {shown(url)}", budget, pause=pause)
         self._deadline = Deadline()
         try:
@@ -54,8 +52,8 @@ class RedisStore(GuardedStore):
                 url,
                 connection_class=bounded_connection(url.startswith("rediss:"), self._deadline),
                 protocol=2,  # understood by every version of Redis
-                socket_timeout=timeout,
-                socket_connect_timeout=timeout,
+                socket_timeout=TIMEOUT_SECONDS,
+                socket_connect_timeout=TIMEOUT_SECONDS,
                 retry=Retry(NoBackoff(), 0),  # a second attempt would be a second timeout
                 decode_responses=False,
             )

@@ -58,6 +58,9 @@ class Store(Protocol):
     @property
     def counts(self) -> Counts: ...
 
+    def pays(self, size: int, seconds: float) -> bool:
+        """Whether a value of `size` bytes is slow enough to compute that asking for it, or storing it, can pay."""
+
     def get(self, key: str, out: Matrix) -> bool:
         """Fill `out` with the value of a key; False if there is none of that shape, and `out` holds anything then."""
 
@@ -141,6 +144,12 @@ class GuardedStore(ABC):
                 self._ready()
             except Exception as error:
                 self._fail("opening", error)
+
+    def pays(self, size: int, seconds: float) -> bool:
+        """See `Store.pays`. Changes nothing, asks nobody; False while the backend is left alone."""
+        if not self._opened:
+            return time.monotonic() >= self._left_alone_until
+        return self.rates.saved(size, seconds) > 0
 
     def get(self, key: str, out: Matrix) -> bool:
         """See `Store.get`."""

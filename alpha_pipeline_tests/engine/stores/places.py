@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import cast
+from unittest.mock import patch
 
 import numpy as np
 
@@ -24,36 +25,49 @@ ROOM = 1 << 30
 
 
 @contextmanager
-def fresh_store(kind: str, folder: Path, budget: int = ROOM, pause: float = 5.0) -> Iterator[GuardedStore]:
+def fresh_store(kind: str, folder: Path, budget: int = ROOM) -> Iterator[GuardedStore]:
     """An empty store of a kind."""
     if kind == "redis":
-        with running_redis() as server, closed(server.url, budget, pause) as store:
+        with running_redis() as server, closed(server.url, budget) as store:
             yield store
     else:
-        with closed("memory" if kind == "memory" else f"disk:{folder / 'store'}", budget, pause) as store:
+        with closed("memory" if kind == "memory" else f"disk:{folder / 'store'}", budget) as store:
             yield store
 
 
 @contextmanager
-def closed(where: str, budget: int = ROOM, pause: float = 5.0) -> Iterator[GuardedStore]:
-    """The store of an address, closed after the block."""
-    store = cast(GuardedStore, open_store(where, budget, pause=pause))
-    try:
-        yield store
-    finally:
-        store.close()
+def closed(where: str, budget: int = ROOM, pause: float = 5.0, *, hurried: bool = False) -> Iterator[GuardedStore]:
+    """The store of an address, closed after the block.
+
+    Args:
+        hurried: keep to the timeouts of the product. Otherwise they are long, so that a busy machine is no failure.
+    """
+    with ExitStack() as patches:
+        if not hurried:
+            for name in (
+                "redis_store.TIMEOUT_SECONDS",
+                "redis_store.PATIENCE",
+                "disk.PATIENCE",
+                "disk_cache.LOCK_SECONDS",
+            ):
+                patches.enter_context(patch(f"alpha_pipeline.engine.stores.{name}", 30.0))
+        store = cast(GuardedStore, open_store(where, budget, pause=pause))
+        try:
+            yield store
+        finally:
+            store.close()
 
 
 @contextmanager
-def disk(folder: Path, budget: int = ROOM, pause: float = 5.0) -> Iterator[DiskStore]:
-    with closed(f"disk:{folder}", budget, pause) as store:
+def disk(folder: Path, budget: int = ROOM, pause: float = 5.0, *, hurried: bool = False) -> Iterator[DiskStore]:
+    with closed(f"disk:{folder}", budget, pause, hurried=hurried) as store:
         assert isinstance(store, DiskStore)
         yield store
 
 
 @contextmanager
-def in_redis(url: str, budget: int = ROOM, pause: float = 5.0) -> Iterator[RedisStore]:
-    with closed(url, budget, pause) as store:
+def in_redis(url: str, budget: int = ROOM, pause: float = 5.0, *, hurried: bool = False) -> Iterator[RedisStore]:
+    with closed(url, budget, pause, hurried=hurried) as store:
         assert isinstance(store, RedisStore)
         yield store
 

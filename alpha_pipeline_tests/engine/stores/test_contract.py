@@ -92,6 +92,9 @@ def test_what_is_sooner_computed_than_read_is_refused(store: GuardedStore) -> No
     assert not store.put("c", matrix(1), float("nan"))
     assert not store.put("nothing", matrix(1, (0, 5)), DEAR)
     assert store.counts.refused == 4
+    assert not store.pays(SIZE, 0.0)
+    assert not store.pays(SIZE, 1e-9)
+    assert store.pays(SIZE, DEAR)
     assert not held(store, "a", matrix(1))
 
 
