@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from alpha_pipeline.expression.fields import CATALOGUE, Catalogue
 from alpha_pipeline.expression.nodes import Call, Constant, Field, Node, walk
 from alpha_pipeline.expression.operator import OPERATORS
@@ -10,9 +12,7 @@ from alpha_pipeline.expression.scale import Exponent
 
 def depth(node: Node) -> int:
     """Operators inside one another: 0 for a field, 1 for `rank(close)`, 2 for `rank(-close)`."""
-    if not isinstance(node, Call):
-        return 0
-    return 1 + max((depth(argument) for argument in node.arguments), default=0)
+    return _extent(node)[0] if isinstance(node, Call) else 0
 
 
 def size(node: Node) -> int:
@@ -22,7 +22,14 @@ def size(node: Node) -> int:
 
 def operator_count(node: Node) -> int:
     """Operators in the tree, infix ones and a leading minus included, as BRAIN counts them."""
-    return sum(isinstance(n, Call) for n in walk(node))
+    return _extent(node)[1] if isinstance(node, Call) else 0
+
+
+@lru_cache(maxsize=50_000)
+def _extent(call: Call) -> tuple[int, int]:
+    """(depth, operators); a search asks for those of the same subtrees over and over."""
+    inner = [_extent(argument) for argument in call.arguments if isinstance(argument, Call)]
+    return 1 + max((deep for deep, _ in inner), default=0), 1 + sum(count for _, count in inner)
 
 
 def fields_used(node: Node) -> frozenset[str]:
@@ -30,6 +37,7 @@ def fields_used(node: Node) -> frozenset[str]:
     return frozenset(n.name for n in walk(node) if isinstance(n, Field) and not n.quoted)
 
 
+@lru_cache(maxsize=50_000)
 def lookback(node: Node, catalogue: Catalogue = CATALOGUE) -> int:
     """Rows before today that today's value rests on: `ts_mean(x, 20)` 19, `ts_delay(x, 5)` 5, summed along nesting.
 
@@ -51,6 +59,7 @@ def lookback(node: Node, catalogue: Catalogue = CATALOGUE) -> int:
     return own + max((lookback(argument, catalogue) for argument in node.arguments), default=0)
 
 
+@lru_cache(maxsize=50_000)
 def scale_exponent(node: Node, catalogue: Catalogue = CATALOGUE) -> Exponent:
     """The power of an instrument's price scale that the value carries; None where it is no power (see `scale`)."""
     if isinstance(node, Field):

@@ -16,13 +16,8 @@ import numpy.typing as npt
 from alpha_pipeline.expression import Node, canonical, operator_count
 from alpha_pipeline.generate.base import FloatArray, Scored, SearchSettings
 from alpha_pipeline.generate.grammar import negated
-from alpha_pipeline.generate.reward import (
-    correlations,
-    is_degenerate,
-    profile_reward,
-    rewards_by_rank,
-    sharpe_standard_error,
-)
+from alpha_pipeline.generate.profits import Profits, Slots
+from alpha_pipeline.generate.reward import is_degenerate, profile_reward, rewards_against, sharpe_standard_error
 from alpha_pipeline.thresholds import Thresholds
 
 BEHAVIOUR_DUPLICATE = 0.99
@@ -40,14 +35,17 @@ class Individual:
     base: float  # reward without the correlation term
     order: int  # when it was told; breaks ties
     proposed: bool  # this orientation was itself a proposal
+    meets: bool  # whether Sharpe, fitness and turnover are good enough
 
 
 class Archive:
     """The best distinct individuals of a run, at most `capacity`, and the exportable ones among them.
 
+    A member keeps its slot in `Profits` and in the tables of correlations while ranks change around it, so that taking
+    in a few costs a few rows.
+
     Attributes:
         members: best first by base reward.
-        pnl: their daily profit, [members, days].
         rewards: with the correlation term, against better members and the pool.
         elite: positions of a set that meets the thresholds with mutual |correlation| within the limit, taken
             greedily by Sharpe, those already proposed first: what the run would export now.
@@ -57,12 +55,17 @@ class Archive:
         self.settings, self.limits, self.capacity = settings, limits, capacity
         self.pool = pool
         self.members: list[Individual] = []
-        self.pnl: FloatArray = np.zeros((0, 0))
         self.rewards: FloatArray = np.zeros(0)
         self.elite: list[int] = []
         self._told = 0
-        self._among: FloatArray = np.zeros((0, 0))  # |correlation| of members
-        self._to_pool: FloatArray = np.zeros(0)  # largest |correlation| of each member with the pool
+        self._slots: Slots = np.zeros(0, np.int64)  # of the members
+        self._profits: Profits | None = None
+        self._accepted: Profits | None = None  # the pool's
+        self._among: FloatArray = np.zeros((0, 0))  # |correlation|, by slot
+        self._to_pool: FloatArray = np.zeros(0)  # largest |correlation| with the pool, by slot
+        self._better: FloatArray = np.zeros(0)  # largest |correlation| with members that rank before, by slot
+        self._ranked: Slots | None = None
+        self._unlike: npt.NDArray[np.bool_] | None = None
 
     def add(self, results: Sequence[Scored]) -> None:
         """Take in what was evaluated; degenerate results are left out."""
@@ -81,15 +84,29 @@ class Archive:
         stay = [position for position, member in enumerate(self.members) if member.node not in replaced]
         self._merge(stay, fresh)
 
+    def pnl(self, positions: Sequence[int] | Slots) -> FloatArray:
+        """Daily profit of some members, [positions, days]; NaN where the lookback is not yet filled."""
+        assert self._profits is not None
+        return self._profits.rows[self._slots[positions]]
+
+    def by_reward(self) -> Slots:
+        """Positions of the members by falling reward."""
+        if self._ranked is None:
+            self._ranked = np.argsort(-self.rewards, kind="stable")
+        return self._ranked
+
     def to_negate(self) -> list[Individual]:
         """Exportable individuals whose orientation was never proposed: a minus in front is all that is missing."""
         return [self.members[i] for i in self.elite if not self.members[i].proposed]
 
     def unlike_elite(self) -> npt.NDArray[np.bool_]:
         """Members outside the elite whose |correlation| with all of it is within the limit, [members]."""
-        if not self.elite:
-            return np.ones(len(self.members), dtype=bool)
-        return np.asarray(self._among[:, self.elite].max(axis=1) <= self.limits.correlation)
+        if self._unlike is None:
+            self._unlike = np.ones(len(self.members), dtype=bool)
+            if self.elite:
+                likest = self._among[np.ix_(self._slots, self._slots[self.elite])].max(axis=1)
+                self._unlike = np.asarray(likest <= self.limits.correlation)
+        return self._unlike
 
     def mark_proposed(self, nodes: set[Node]) -> None:
         """Note which mirrored individuals are being proposed, lest they be asked for twice."""
@@ -104,47 +121,83 @@ class Archive:
         lower = abs(result.sharpe) - sharpe_standard_error(pnl)
         length = operator_count(node) / self.settings.most_operators
         base = profile_reward(lower, abs(result.fitness), result.turnover, length, self.limits)
+        meets = self.limits.met_by(abs(result.sharpe), abs(result.fitness), result.turnover)
         return Individual(
-            node, pnl, abs(result.sharpe), abs(result.fitness), result.turnover, base, self._told, sign > 0
+            node, pnl, abs(result.sharpe), abs(result.fitness), result.turnover, base, self._told, sign > 0, meets
         )
 
-    def _merge(self, stay: list[int], fresh: list[Individual]) -> None:
+    def _merge(self, stay: Sequence[int], fresh: Sequence[Individual]) -> None:
         """Rank the members at `stay` and the fresh ones together, and keep the best that are distinct."""
         everyone = [*(self.members[i] for i in stay), *fresh]
-        pnl = np.array([individual.pnl for individual in everyone])
-        # Only what is new is correlated: [fresh, everyone]. Rounded, so that no tie hangs on how a sum was split.
-        crossed = np.round(np.abs(correlations(pnl[len(stay) :], pnl)), 10)
-        among = np.zeros((len(everyone), len(everyone)))
-        among[: len(stay), : len(stay)] = self._among[np.ix_(stay, stay)]
-        among[len(stay) :, :] = crossed
-        among[:, len(stay) :] = crossed.T
-        pool = np.zeros((0, pnl.shape[1])) if self.pool is None else self.pool
-        to_pool = np.round(np.abs(correlations(pnl[len(stay) :], pool)).max(axis=1, initial=0.0), 10)
-        to_pool = np.concatenate([self._to_pool[stay], to_pool])
-
-        def rank(position: int) -> tuple[float, bool, int]:
-            individual = everyone[position]
-            return -individual.base, not individual.proposed, individual.order
-
-        kept: list[int] = []
-        for position in sorted(range(len(everyone)), key=rank):
-            if not kept or among[position, kept].max() <= BEHAVIOUR_DUPLICATE:
-                kept.append(position)
-        kept = kept[: self.capacity]
-        self.members = [everyone[i] for i in kept]
-        self.pnl, self._among, self._to_pool = pnl[kept], among[np.ix_(kept, kept)], to_pool[kept]
-        self.rewards = rewards_by_rank(np.array([member.base for member in self.members]), self._among, self._to_pool)
+        slots = np.concatenate([self._slots[list(stay)], self._correlated(fresh)])
+        new = np.arange(len(everyone)) >= len(stay)
+        base = np.array([individual.base for individual in everyone])
+        unproposed = np.array([not individual.proposed for individual in everyone])
+        order = np.lexsort((np.array([individual.order for individual in everyone]), unproposed, -base))
+        kept = self._distinct(slots[order], new[order])[: self.capacity]
+        before, self._slots = self._slots, slots[order][kept]
+        self.members = [everyone[i] for i in order[kept]]
+        gone = np.setdiff1d(np.concatenate([before, slots]), self._slots)
+        self._compare_with_better(new[order][kept], gone)
+        assert self._profits is not None
+        self._profits.let_go(gone)
+        self.rewards = rewards_against(base[order][kept], self._better[self._slots], self._to_pool[self._slots])
+        self._ranked = self._unlike = None
         self._choose_elite()
+
+    def _correlated(self, fresh: Sequence[Individual]) -> Slots:
+        """Slots for the fresh ones, their correlations worked out."""
+        pnl = np.array([individual.pnl for individual in fresh])
+        if self._profits is None:
+            self._profits = Profits(pnl.shape[1])
+            self._accepted = Profits(pnl.shape[1], self.pool)
+        assert self._accepted is not None
+        slots = self._profits.add(pnl)
+        larger = len(self._profits) - len(self._among)
+        if larger:
+            self._among = np.pad(self._among, (0, larger))
+            self._to_pool, self._better = np.pad(self._to_pool, (0, larger)), np.pad(self._better, (0, larger))
+        crossed = self._profits.resembling(slots)
+        self._among[:, slots] = crossed.T
+        self._among[slots, :] = crossed
+        self._to_pool[slots] = self._profits.resembling(slots, self._accepted).max(axis=1, initial=0.0)
+        return slots
+
+    def _distinct(self, slots: Slots, new: npt.NDArray[np.bool_]) -> Slots:
+        """Of slots in rank order, the places of those that resemble none before them too much.
+
+        The old ones are known to be distinct: each pair that is alike has a new one in it.
+        """
+        fresh = np.flatnonzero(new)
+        alike = self._among[np.ix_(slots[fresh], slots)] > BEHAVIOUR_DUPLICATE
+        alike[np.arange(len(fresh)), fresh] = False
+        rivals: dict[int, list[int]] = {}
+        for row, place in zip(*np.nonzero(alike), strict=True):
+            one, other = sorted((int(fresh[row]), int(place)))
+            rivals.setdefault(other, []).append(one)
+        dropped: set[int] = set()
+        for place in sorted(rivals):
+            if not dropped.issuperset(rivals[place]):
+                dropped.add(place)
+        return np.array([place for place in range(len(slots)) if place not in dropped], np.int64)
+
+    def _compare_with_better(self, new: npt.NDArray[np.bool_], gone: Slots) -> None:
+        """Bring `_better` up to date: fresh ones came in between, and some that were compared with may be gone."""
+        slots, places = self._slots, np.arange(len(self._slots))
+        fresh = np.flatnonzero(new)
+        before = places[:, None] > fresh
+        nearest = np.where(before, self._among[np.ix_(slots, slots[fresh])], 0.0).max(axis=1, initial=0.0)
+        lost = self._among[np.ix_(slots, gone)].max(axis=1, initial=0.0) >= self._better[slots]
+        self._better[slots] = np.maximum(self._better[slots], nearest)
+        for place in np.flatnonzero(new | (lost & (self._better[slots] > 0.0))):
+            self._better[slots[place]] = self._among[slots[place], slots[:place]].max(initial=0.0)
 
     def _choose_elite(self) -> None:
         limit = self.limits.correlation
-        passing = [
-            i
-            for i, m in enumerate(self.members)
-            if self.limits.met_by(m.sharpe, m.fitness, m.turnover) and self._to_pool[i] <= limit
-        ]
+        passing = [i for i, m in enumerate(self.members) if m.meets and self._to_pool[self._slots[i]] <= limit]
         passing.sort(key=lambda i: (not self.members[i].proposed, -self.members[i].sharpe, self.members[i].order))
         self.elite = []
         for position in passing:
-            if not self.elite or self._among[position, self.elite].max() <= limit:
+            row = self._among[self._slots[position]]
+            if not self.elite or row[self._slots[self.elite]].max() <= limit:
                 self.elite.append(position)

@@ -42,19 +42,19 @@ class Blends:
     """
 
     def __init__(self, archive: Archive, candidates: int, settings: SearchSettings) -> None:
-        best = np.argsort(-archive.rewards, kind="stable")[: min(candidates, MOST_PAIRED)]
+        best = archive.by_reward()[: min(candidates, MOST_PAIRED)]
         self._members = [archive.members[i] for i in best]
         self.first, self.second = np.triu_indices(len(best), 1)
         self._used = self._too_large(settings)
         if len(best) < 2:
             return
-        pnl = np.nan_to_num(archive.pnl[best], nan=0.0)
+        pnl = np.nan_to_num(archive.pnl(best), nan=0.0)
         self._mean = pnl.mean(axis=1)
         self._centred = pnl - self._mean[:, None]
         self._resembles = np.zeros(len(self.first))
         self._forecast(archive)
-        for position in archive.elite:
-            self._avoid(np.nan_to_num(archive.pnl[position], nan=0.0))
+        for profit in np.nan_to_num(archive.pnl(archive.elite), nan=0.0) if archive.elite else ():
+            self._avoid(profit)
 
     def next(self, random: np.random.Generator, accept: Callable[[Node], bool]) -> Node | None:
         """The most promising sum that is acceptable and not taken yet; None when no pair is left."""
@@ -62,16 +62,17 @@ class Blends:
             return None
         promising = self._meets & (self._resembles <= 0.93 * self._limit)
         value = self._value - correlation_penalty(self._resembles) + BONUS * promising
-        for pair in np.argsort(-np.where(self._used, -np.inf, value), kind="stable"):
+        value = np.where(self._used, -np.inf, value)
+        while True:
+            pair = int(value.argmax())  # of equal ones the first
             if self._used[pair]:
                 return None
-            self._used[pair] = True
+            self._used[pair], value[pair] = True, -np.inf
             one, other = int(self.first[pair]), int(self.second[pair])
             node = blend(random, self._members[one].node, self._members[other].node)
             if accept(node):
                 self._avoid(self._centred[one] + self._centred[other])
                 return node
-        return None
 
     def _too_large(self, settings: SearchSettings) -> npt.NDArray[np.bool_]:
         """Pairs whose sum would break the bounds on depth or operators."""

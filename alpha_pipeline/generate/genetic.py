@@ -21,6 +21,7 @@ from alpha_pipeline.generate import variation
 from alpha_pipeline.generate.archive import Archive, Individual
 from alpha_pipeline.generate.base import FloatArray, Round, Scored
 from alpha_pipeline.generate.blend import Blends
+from alpha_pipeline.generate.drawn import Drawn
 from alpha_pipeline.generate.grammar import Grammar
 from alpha_pipeline.generate.reward import base_rewards, meets
 from alpha_pipeline.thresholds import Thresholds
@@ -92,8 +93,7 @@ class GeneticSearch:
         self._random = np.random.default_rng(seed)
         self._seen: set[Node] = set()
         self._passing = 0
-        self._rates = np.array([getattr(self.settings, way) for way in WAYS])
-        self._rates = self._rates / self._rates.sum()
+        self._way = Drawn([getattr(self.settings, way) for way in WAYS])
 
     def ask(self, count: int) -> list[Node]:
         """`count` new expressions; fewer when `TRIES` attempts in a row gave none."""
@@ -146,7 +146,7 @@ class GeneticSearch:
         return None
 
     def _child(self, blends: Blends) -> Node | None:
-        way = WAYS[int(self._random.choice(len(WAYS), p=self._rates))]
+        way = WAYS[self._way(self._random)]
         if way == "immigrant" or not self.archive.members:
             return self.grammar.sample(self._random)
         if way == "blend":
@@ -171,7 +171,7 @@ class GeneticSearch:
         nothing that is; where there is no such member, of any.
         """
         archive = self.archive
-        ranked = np.argsort(-archive.rewards, kind="stable")
+        ranked = archive.by_reward()
         if improve:
             unlike = archive.unlike_elite()
             ranked = ranked[unlike[ranked]] if unlike.any() else ranked

@@ -8,9 +8,11 @@ fewest operators that finish it: a production is drawn only if the rest can stil
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
+from functools import lru_cache
 from typing import TypeAlias
 
 import numpy as np
@@ -40,6 +42,7 @@ from alpha_pipeline.expression import (
 )
 from alpha_pipeline.expression.units import PURE
 from alpha_pipeline.generate.base import SearchSettings
+from alpha_pipeline.generate.drawn import Drawn
 from alpha_pipeline.generate.units import RATIOS, UNITS, solve_units, unit_of
 from alpha_pipeline.generate.waste import (
     KEEPS_POSITIVE,
@@ -138,11 +141,12 @@ class Production:
 
     operator: Operator
     inputs: tuple[Input, ...]
+    symbols: tuple[Symbol, ...] = field(init=False)
+    """The inputs that are grown as subtrees."""
 
-    @property
-    def symbols(self) -> tuple[Symbol, ...]:
-        """The inputs that are grown as subtrees."""
-        return tuple(i for i in self.inputs if isinstance(i, Symbol) and i.type is not ValueType.GROUP)
+    def __post_init__(self) -> None:
+        grown = tuple(i for i in self.inputs if isinstance(i, Symbol) and i.type is not ValueType.GROUP)
+        object.__setattr__(self, "symbols", grown)
 
 
 class Grammar:
@@ -171,7 +175,8 @@ class Grammar:
         self._cheapest = self._solve_cheapest()
         possible = [(s, w) for s, w in ROOTS if math.isfinite(self._cheapest[max(self.settings.deepest - 1, 0)][s])]
         self.roots = tuple(symbol for symbol, _ in possible)
-        self._root_shares = np.array([w for _, w in possible]) / sum(w for _, w in possible)
+        self._known_costs: dict[tuple[Symbol, int], list[float]] = {}
+        self._legal_ways: dict[tuple[Symbol, int, int, bool, str | None], tuple[list[Production], Drawn]] = {}
         if math.isinf(self._cheapest[self.settings.deepest][ROOT]):
             held = ", ".join(self.available) or "nothing"
             raise BadInput(
@@ -179,6 +184,7 @@ class Grammar:
                 "generator",
                 "give the panel more fields (open, high, low, close, volume) or allow more depth",
             )
+        self._root = Drawn([weight for _, weight in possible])
 
     def sample(self, random: np.random.Generator, operators: int | None = None) -> Node | None:
         """A random valid canonical expression, either sign alike; None if none was found in 200 tries.
@@ -194,7 +200,7 @@ class Grammar:
                 else operators
             )
             minus = bool(random.random() < 0.5)
-            root = self.roots[int(random.choice(len(self.roots), p=self._root_shares))]
+            root = self.roots[self._root(random)]
             node = self.grow(random, root, aim, self.settings.deepest - minus)
             if node is None:
                 continue
@@ -224,12 +230,11 @@ class Grammar:
         """
         days = self.settings.longest_lookback if days is None else days
         operators = max(operators, int(min(self._cheapest[deepest][symbol], 60)))
-        legal = self._legal(symbol, operators, deepest, days, inside)
+        legal, drawn = self._legal(symbol, operators, deepest, days >= SHORTEST + _FIELD_HISTORY, inside)
         leaves = self.leaves.get(symbol, ())
         if not legal or operators == 0:
             return leaves[int(random.integers(len(leaves)))] if leaves else None
-        weights = np.array([weight for _, weight in legal])
-        production = legal[int(random.choice(len(legal), p=weights / weights.sum()))][0]
+        production = legal[drawn(random)]
         for _ in range(4):
             node = self._fill(random, production, operators - 1, deepest - 1, days)
             if node is not None and wasteful(node, inside) is None:
@@ -334,25 +339,46 @@ class Grammar:
         return levels
 
     def _legal(
-        self, symbol: Symbol, operators: int, deepest: int, days: int, inside: str | None
-    ) -> list[tuple[Production, float]]:
+        self, symbol: Symbol, operators: int, deepest: int, windows: bool, inside: str | None
+    ) -> tuple[list[Production], Drawn]:
+        """The productions that may be used, and how often each: worked out once for each case.
+
+        Args:
+            windows: whether there is history left for an operator with a window.
+        """
+        case = (symbol, operators, deepest, windows, inside)
+        known = self._legal_ways.get(case)
+        if known is None:
+            known = self._legal_ways[case] = self._find_legal(symbol, operators, deepest, windows, inside)
+        return known
+
+    def _find_legal(
+        self, symbol: Symbol, operators: int, deepest: int, windows: bool, inside: str | None
+    ) -> tuple[list[Production], Drawn]:
         if deepest == 0:
-            return []
-        below, banned = self._cheapest[deepest - 1], REDUNDANT.get(inside or "", frozenset[str]())
+            return [], Drawn([1.0])
+        banned = REDUNDANT.get(inside or "", frozenset[str]())
         legal = []
-        for production in self.productions[symbol]:
+        for production, cost in zip(self.productions[symbol], self._costs(symbol, deepest - 1), strict=True):
+            if cost > operators:
+                continue
             name = production.operator.name
             if name in banned or (name == "reverse" and inside not in REVERSED_INSIDE):
                 continue
-            if _WINDOW in production.inputs and days < SHORTEST + _FIELD_HISTORY:
-                continue
-            if 1 + sum(below[s] for s in production.symbols) <= operators:
+            if windows or _WINDOW not in production.inputs:
                 legal.append(production)
         # An operator's weight is shared by its ways, or ratios would crowd out what has one way only.
-        ways: dict[str, int] = {}
-        for production in legal:
-            ways[production.operator.name] = ways.get(production.operator.name, 0) + 1
-        return [(p, WEIGHTS.get(p.operator.name, 1.0) / ways[p.operator.name]) for p in legal]
+        ways = Counter(production.operator.name for production in legal)
+        return legal, Drawn([WEIGHTS.get(p.operator.name, 1.0) / ways[p.operator.name] for p in legal] or [1.0])
+
+    def _costs(self, symbol: Symbol, deepest: int) -> list[float]:
+        """Operators that each production of a nonterminal takes at least, with so much depth left below it."""
+        known = self._known_costs.get((symbol, deepest))
+        if known is None:
+            below = self._cheapest[deepest]
+            known = [1 + sum(below[s] for s in p.symbols) for p in self.productions[symbol]]
+            self._known_costs[symbol, deepest] = known
+        return known
 
     def _fill(
         self, random: np.random.Generator, production: Production, operators: int, deepest: int, days: int
@@ -383,6 +409,7 @@ class Grammar:
         return Call(production.operator.name, tuple(arguments))
 
 
+@lru_cache(maxsize=50_000)
 def symbol_of(node: Node) -> Symbol | None:
     """Type and unit of a subtree (range left open), by which subtrees are exchanged; None for a number."""
     if isinstance(node, Constant):

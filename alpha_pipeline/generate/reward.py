@@ -12,6 +12,7 @@ histories from looking good.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -19,12 +20,15 @@ import numpy as np
 from alpha_pipeline.backtest.metrics import DAYS_PER_YEAR
 from alpha_pipeline.expression import operator_count
 from alpha_pipeline.generate.base import FloatArray, Scored, SearchSettings
+from alpha_pipeline.jit import njit
 from alpha_pipeline.thresholds import Thresholds
 
 DEGENERATE = -0.5
 STANDARD = Thresholds()
 FEWEST_COMMON_DAYS = 30
 """Days that two profit series must share for a correlation; with fewer it counts as 0."""
+LEAST_VARIANCE = 1e-12
+"""On the common days, of a series whose own is 1: with less it does not vary."""
 
 
 def meets(result: Scored, limits: Thresholds) -> bool:
@@ -36,8 +40,8 @@ def is_degenerate(result: Scored, limits: Thresholds = STANDARD) -> bool:
     """No figures, too few finite cells, or a profit that does not vary."""
     if result.error is not None or not result.finite_share >= 1 - limits.missing:
         return True
-    days = result.pnl[np.isfinite(result.pnl)]
-    return len(days) < 2 or not np.isfinite(result.sharpe) or float(days.max()) == float(days.min())
+    days, lowest, highest, _ = _shape(result.pnl)
+    return days < 2 or not math.isfinite(result.sharpe) or lowest == highest
 
 
 def sharpe_standard_error(pnl: FloatArray) -> float:
@@ -46,13 +50,34 @@ def sharpe_standard_error(pnl: FloatArray) -> float:
     √((1 − γ3·s + (γ4 − 1)/4·s²) / (n − 1)) · √250, with s the daily ratio, γ3 skewness and γ4 raw kurtosis
     (Mertens 2002; Lo 2002 for the normal case). Infinite for fewer than two days or no variance.
     """
-    days = pnl[np.isfinite(pnl)]
-    if len(days) < 2 or float(days.std()) == 0.0:
-        return float("inf")
-    z = (days - days.mean()) / days.std()
-    daily = float(days.mean() / days.std())
-    variance = 1.0 - float((z**3).mean()) * daily + (float((z**4).mean()) - 1.0) / 4.0 * daily**2
-    return float(np.sqrt(max(variance, 0.0) / (len(days) - 1) * DAYS_PER_YEAR))
+    return float(_shape(pnl)[3])
+
+
+@njit
+def _shape(pnl: FloatArray) -> tuple[int, float, float, float]:
+    """(finite days, lowest, highest, standard error of the Sharpe ratio) of daily profit."""
+    days, total, lowest, highest = 0, 0.0, np.inf, -np.inf
+    for profit in pnl:
+        if abs(profit) < np.inf:
+            days += 1
+            total += profit
+            lowest, highest = min(lowest, profit), max(highest, profit)
+    if days < 2 or lowest == highest:
+        return days, lowest, highest, np.inf
+    mean, second, third, fourth = total / days, 0.0, 0.0, 0.0
+    for profit in pnl:
+        if abs(profit) < np.inf:
+            above = profit - mean
+            second += above * above
+            third += above * above * above
+            fourth += above * above * above * above
+    variance = second / days
+    if variance == 0.0:
+        return days, lowest, highest, np.inf
+    deviation = np.sqrt(variance)
+    daily, skewness, kurtosis = mean / deviation, third / days / deviation**3, fourth / days / variance**2
+    error = max(1.0 - skewness * daily + (kurtosis - 1.0) / 4.0 * daily**2, 0.0)
+    return days, lowest, highest, np.sqrt(error / (days - 1) * DAYS_PER_YEAR)
 
 
 def earning_reward(sharpe_lower: FloatArray, fitness: FloatArray) -> FloatArray:
@@ -66,7 +91,8 @@ def profile_reward(
     """The reward without the correlation term; `length` is operators over most operators."""
     low, high = limits.turnover_low, limits.turnover_high
     return (
-        float(earning_reward(np.asarray(sharpe_lower), np.asarray(fitness)))
+        0.5 * math.tanh(sharpe_lower / 2)
+        + 0.25 * math.tanh(fitness / 1.5)
         - 0.1 * (max(turnover / high - 1, 0.0) if high > 0 else 1.0)
         - 0.1 * (max(1 - turnover / low, 0.0) if low > 0 else 0.0)
         - 0.05 * length
@@ -104,11 +130,11 @@ def correlations(left: FloatArray, right: FloatArray) -> FloatArray:
     if len(left) == 0 or len(right) == 0:
         return np.zeros((len(left), len(right)))
     if np.isfinite(left).all() and np.isfinite(right).all():  # the common case, six times as fast
-        x, y = _standardised(left), _standardised(right)
+        x, y = standardised(left), standardised(right)
         enough = left.shape[1] >= FEWEST_COMMON_DAYS
         return np.clip(x @ y.T / left.shape[1], -1.0, 1.0) if enough else np.zeros((len(left), len(right)))
     held_left, held_right = np.isfinite(left).astype(np.float64), np.isfinite(right).astype(np.float64)
-    x, y = _standardised(left), _standardised(right)
+    x, y = standardised(left), standardised(right)
     count = held_left @ held_right.T
     shared = np.maximum(count, 1.0)
     sum_x, sum_y = x @ held_right.T, held_left @ y.T
@@ -116,11 +142,11 @@ def correlations(left: FloatArray, right: FloatArray) -> FloatArray:
     variance_x = (x**2) @ held_right.T / shared - (sum_x / shared) ** 2
     variance_y = held_left @ (y**2).T / shared - (sum_y / shared) ** 2
     spread = np.sqrt(np.maximum(variance_x, 0.0) * np.maximum(variance_y, 0.0))
-    usable = (count >= FEWEST_COMMON_DAYS) & (variance_x > 1e-12) & (variance_y > 1e-12)
+    usable = (count >= FEWEST_COMMON_DAYS) & (variance_x > LEAST_VARIANCE) & (variance_y > LEAST_VARIANCE)
     return np.clip(np.where(usable, covariance / np.where(usable, spread, 1.0), 0.0), -1.0, 1.0)
 
 
-def _standardised(rows: FloatArray) -> FloatArray:
+def standardised(rows: FloatArray) -> FloatArray:
     """Rows centred and scaled by their own finite days, 0 where not finite; conditions the sums of squares."""
     held = np.isfinite(rows)
     count = np.maximum(held.sum(axis=1, keepdims=True), 1)
@@ -133,13 +159,12 @@ def _standardised(rows: FloatArray) -> FloatArray:
     return np.asarray(np.where(varies, centred / np.where(varies, spread, 1.0), 0.0))
 
 
-def rewards_by_rank(base: FloatArray, among: FloatArray, to_pool: FloatArray) -> FloatArray:
-    """Rewards with the correlation term, each against the better ones of the same list and against the pool.
+def rewards_against(base: FloatArray, better: FloatArray, to_pool: FloatArray) -> FloatArray:
+    """Rewards with the correlation term.
 
     Args:
-        base: rewards without it, [n], in falling order.
-        among: |correlation| of their daily profits, [n, n].
+        base: rewards without it, [n].
+        better: the largest |correlation| of each with those that rank before it, [n].
         to_pool: the largest |correlation| of each with what was accepted before, [n].
     """
-    better = np.tril(among, -1).max(axis=1, initial=0.0)
     return np.asarray(base - correlation_penalty(np.maximum(better, to_pool)))

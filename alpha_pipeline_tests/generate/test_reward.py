@@ -19,7 +19,7 @@ from alpha_pipeline.generate.reward import (
     is_degenerate,
     meets,
     profile_reward,
-    rewards_by_rank,
+    rewards_against,
     sharpe_standard_error,
 )
 
@@ -136,6 +136,6 @@ def test_correlations_need_days_and_variance() -> None:
 
 def test_rewards_fall_with_correlation_to_better_ones_only() -> None:
     base = np.array([0.6, 0.5, 0.4])
-    among = np.array([[1.0, 1.0, 0.0], [1.0, 1.0, 0.75], [0.0, 0.75, 1.0]])
-    np.testing.assert_allclose(rewards_by_rank(base, among, np.zeros(3)), [0.6, 0.0, 0.15])
-    np.testing.assert_allclose(rewards_by_rank(base, among, np.array([0.9, 0.0, 0.0])), [0.2, 0.0, 0.15])
+    better = np.array([0.0, 1.0, 0.75])
+    np.testing.assert_allclose(rewards_against(base, better, np.zeros(3)), [0.6, 0.0, 0.15])
+    np.testing.assert_allclose(rewards_against(base, better, np.array([0.9, 0.0, 0.0])), [0.2, 0.0, 0.15])
