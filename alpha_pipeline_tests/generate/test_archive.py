@@ -55,9 +55,13 @@ def test_an_archive_is_what_its_answers_make_it(seed: int, capacity: int) -> Non
     random = np.random.default_rng(seed)
     pool = profits(random, 2)
     archive = Archive(SearchSettings(), Thresholds(), pool, capacity)
-    for _ in range(5):
+    told = profits(random, 8)
+    for _ in range(8):
         rows = profits(random, 8)
-        names = random.integers(0, 30, 8)
+        twins = random.random(8) < 0.4  # of what was told before: the better one displaces the other
+        rows[twins] = told[random.integers(0, len(told), 8)][twins] * 1.5 + random.normal(size=(8, DAYS))[twins] * 1e-4
+        told = np.concatenate([told, rows])
+        names = random.integers(0, 12, 8)
         archive.add([scored(int(name), row, random) for name, row in zip(names, rows, strict=True)])
         if not archive.members:
             continue
@@ -76,6 +80,7 @@ def test_an_archive_is_what_its_answers_make_it(seed: int, capacity: int) -> Non
 
 def scored(name: int, pnl: npt.NDArray[np.float64], random: np.random.Generator) -> Scored:
     node = Call("ts_mean", (Field("returns"), Constant(float(name + 2))))
+    node = Call("reverse", (node,)) if random.random() < 0.5 else node  # told with either sign, replaces its mirror
     return Scored(node, f"alpha_{name}", float(random.normal(1, 2)), pnl, 0.3, float(random.normal(1, 1)), 0.1, 1.0)
 
 
