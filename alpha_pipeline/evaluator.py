@@ -225,7 +225,8 @@ class Evaluator:
         results = {identity: self._trials[identity] for identity, _, _ in wanted if identity not in new}
         todo = [(identity, tree, text) for identity, (tree, text) in new.items()]
         trees = [tree for _, tree, _ in todo]
-        with closing(self._spread(trees) if self.workers.count > 1 and len(todo) > 1 else self._map(trees)) as found:
+        spread = self.workers.count > 1 and len(todo) > 1
+        with closing(self._spread(trees, [text for *_, text in todo]) if spread else self._map(trees)) as found:
             for index, figures in found:
                 trial = self._trial(*todo[index], figures)
                 self._keep(trial)
@@ -238,14 +239,14 @@ class Evaluator:
         """In this process."""
         yield from self.engine.map(trees, lambda index, signal: self._figures(trees[index], signal, 1))
 
-    def _spread(self, trees: Sequence[Node]) -> _Found:
+    def _spread(self, trees: Sequence[Node], texts: Sequence[str]) -> _Found:
         """Over the workers; neighbours in the engine's order, which have dear parts in common, go to the same one."""
         held = self.panel
         resolved = [resolve(tree, held.fields, held.groups, held.vectors) for tree in trees]
         worth = Counter({call: uses for call, uses in shared(resolved).items() if cost(call) >= WORTH})
         order = in_order(resolved, worth)
-        texts = [to_text(trees[index]) for index in order]  # not trees: they carry hashes, which are a process's own
-        with closing(self.workers.run(texts, self.figures_of)) as found:
+        jobs = [texts[index] for index in order]  # not trees: they carry hashes, which are a process's own
+        with closing(self.workers.run(jobs, self.figures_of)) as found:
             for number, figures in found:
                 yield order[number], figures
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 import logging
 import os
 import pickle
+import resource
 import shutil
 import signal
 import subprocess
@@ -55,6 +56,7 @@ class _Worker:
         chunk: numbers of the jobs it was given, in that order.
         left: those of them that it has not finished.
         up: whether it ever said that it is ready.
+        peak: its `peak_memory` when it was last done with a chunk.
     """
 
     process: subprocess.Popen[bytes]
@@ -62,6 +64,7 @@ class _Worker:
     chunk: list[int] = field(default_factory=list)
     left: dict[int, None] = field(default_factory=dict)
     up: bool = False
+    peak: int = 0
 
     def end(self) -> None:
         """Kill the process, if it still runs, and take its exit code: no zombie is left."""
@@ -101,6 +104,11 @@ class Workers(Generic[Job, Result]):
     def processes(self) -> list[int]:
         """Process ids of those that run."""
         return [worker.process.pid for worker in self._state.workers]
+
+    @property
+    def peak_memory(self) -> int:
+        """The sum of theirs, in bytes; what they share counts once for each."""
+        return sum(worker.peak for worker in self._state.workers)
 
     @property
     def scratch(self) -> Path:
@@ -169,8 +177,8 @@ class Workers(Generic[Job, Result]):
                     raise message
                 if message == READY:
                     worker.up = True
-                elif message is None:
-                    worker.chunk = []
+                elif isinstance(message, int):
+                    worker.chunk, worker.peak = [], message
                 else:
                     position, result = message
                     number = worker.chunk[position]
@@ -248,11 +256,18 @@ def _started(scratch: Path, greeting: bytes) -> _Worker:
     return worker
 
 
+def peak_memory() -> int:
+    """The largest resident memory of this process so far, in bytes, mapped pages included."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
 def serve(descriptor: int, parent: int, scratch: str) -> None:
     """What a worker does until its parent ends it, or is gone.
 
     It is told `make` and its arguments, and answers READY; then chunks, which are lists of jobs, and answers (position,
-    result) for each job and None after each chunk. In the place of any answer may be an exception, and it is the last.
+    result) for each job and its `peak_memory` after each chunk. Instead of any answer, and as the last one, may come an
+    exception.
     """
     socket = Connection(descriptor)
     told: SimpleQueue[bytes] = SimpleQueue()
@@ -264,7 +279,7 @@ def serve(descriptor: int, parent: int, scratch: str) -> None:
         while True:
             for answer in work(pickle.loads(told.get())):
                 socket.send(answer)
-            socket.send(None)
+            socket.send(peak_memory())
     except BaseException as error:  # handed on to whoever waits for the results
         error.add_note(f"In a worker process:\n{''.join(traceback.format_exception(error))}")
         with suppress(OSError):  # nobody is there to hear it

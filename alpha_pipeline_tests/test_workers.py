@@ -84,6 +84,7 @@ def test_trials_are_the_same_bit_by_bit(evaluator: Evaluator, expressions: list[
     assert {trial.alpha_id for trial in told} == {trial.alpha_id for trial in trials}
     assert len(told) == 40
     assert len(evaluator.workers.processes) == 2
+    assert evaluator.workers.peak_memory > 100 << 20
     assert not list(evaluator.workers.scratch.iterdir())  # the panel is opened where it lies
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import resource
-import sys
 import time
 from typing import Any
 
@@ -20,6 +18,7 @@ from alpha_pipeline.orchestration.launch import Finished, Launcher
 from alpha_pipeline.orchestration.workbench import Workbench
 from alpha_pipeline.settings import Settings, load_settings
 from alpha_pipeline.validate import FUNNEL
+from alpha_pipeline.workers import peak_memory as peak_memory  # also for benchmarks
 
 BEST_SHOWN = 10
 BEST_FIGURES = {"sharpe": ".2f", "fitness": ".2f", "turnover": ".1%", "returns": ".1%"}
@@ -35,12 +34,6 @@ def _launcher(options: argparse.Namespace) -> Launcher:
     workbench = Workbench(_settings(options))
     workbench.home.check_writable()
     return Launcher(workbench)
-
-
-def peak_memory() -> int:
-    """The largest resident memory of this process so far, in bytes, mapped pages included."""
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def ingest(options: argparse.Namespace) -> int:
@@ -127,7 +120,8 @@ def mine(options: argparse.Namespace) -> int:
 def summarise(launcher: Launcher, key: str, finished: Finished, seconds: float) -> dict[str, Any]:
     """The JSON object of a mining run."""
     batch, export = finished.metadata["candidate_batch"], finished.metadata["export_set"]
-    panel = launcher.workbench.run(key).panel
+    evaluator = launcher.workbench.run(key).evaluator
+    panel = evaluator.panel
     judged = {(n, stage.name): finished.metadata[asset_name(n, stage)] for n, stage in enumerate(FUNNEL, start=1)}
     stages = [
         {"stage": number, "name": name, **{key: found[key] for key in ("in", "out", "reasons")}}
@@ -154,7 +148,7 @@ def summarise(launcher: Launcher, key: str, finished: Finished, seconds: float) 
         "mining_seconds": batch["mining_seconds"],
         "judging_seconds": sum(found["judging_seconds"] for found in judged.values()),
         "candidates_per_hour": 3600 * proposed / seconds,
-        "peak_memory": peak_memory(),
+        "peak_memory": peak_memory() + evaluator.workers.peak_memory,
         "interrupted": batch["stopped"],
         "warnings": list(panel.info.warnings),
         "export": {"json": export["json"], "csv": export["csv"]},
