@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import time
 import xml.etree.ElementTree as ET
 from collections import Counter
 
 import numpy as np
 import pytest
 
-from alpha_pipeline.expression import OPERATORS
+from alpha_pipeline.engine import Engine
+from alpha_pipeline.engine.kernels import KERNELS
+from alpha_pipeline.expression import OPERATORS, parse
 from benchmarks import bars, flame
 from benchmarks.charts import Chart, sheet
 from benchmarks.operators import operator_calls
 from benchmarks.panels import random_panel
 from benchmarks.peers import compare
 from benchmarks.population import describe, population
+from benchmarks.shares import Shares, measured
 from benchmarks.timing import take_turns
 
 
@@ -122,3 +126,29 @@ def test_tasks_take_turns() -> None:
     found = take_turns({"one": lambda: order.append("one"), "other": lambda: order.append("other")}, 3)
     assert order == ["one", "other"] * 4
     assert found["one"].copies == found["one"].ms / found["one"].copy_ms
+
+
+def test_clocks_count_each_second_once() -> None:
+    shares = Shares()
+
+    def burn(seconds: float) -> None:
+        until = time.thread_time() + seconds
+        while time.thread_time() < until:
+            pass
+
+    inner = shares.clocked("inner", lambda: burn(0.02))
+    outer = shares.clocked("outer", lambda: (burn(0.01), inner(), inner()))
+    outer()
+    found = {name: (seconds, calls) for name, seconds, calls in shares.totals()}
+    assert {name: calls for name, (_, calls) in found.items()} == {"outer": 1, "inner": 2}
+    assert found["inner"][0] >= 0.04
+    assert 0.01 <= found["outer"][0] < found["inner"][0]
+
+
+def test_clocks_are_taken_away_again() -> None:
+    before = {name: kernel.run for name, kernel in KERNELS.items()}
+    with measured() as shares:
+        engine = Engine(random_panel(30, 40))
+        engine.evaluate(parse("rank(ts_delta(close, 5))"))
+    assert {name for name, _, _ in shares.totals()} >= {"rank", "ts_delta"}
+    assert {name: kernel.run for name, kernel in KERNELS.items()} == before
