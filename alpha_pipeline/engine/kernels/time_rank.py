@@ -5,8 +5,8 @@ proportion to the window, but a comparison of sixteen values is one instruction,
 their windows: up to a year it is faster than any structure that keeps the window sorted.
 
 Ties would need a second comparison of all days. Instead digests of half the size tell whether there can be any (see
-`ties`), and where there are, the days are compared once more. Columns in which that goes on for long are of few levels:
-from then on both comparisons are made at once.
+`ties`), and where there are, the days are compared once more. Where that happens on most of the days, both comparisons
+are made at once for a while, and for longer each time.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ NAN = np.float32(np.nan)
 HALF, ZERO, ONE = np.float32(0.5), np.float32(0), np.float32(1)
 NOBODY, SOMEBODY = np.int32(0), np.int32(1)
 DAYS = 4  # ranked at a time
-PATIENCE = 64  # days with ties, and a quarter of all, before a column is taken to be of few levels
+LONGEST_PAUSE = 512  # days
 
 
 @njit
@@ -82,7 +82,7 @@ def _rank(x: Matrix, window: int, needed: int, out: Matrix, lo: int, hi: int) ->
             store(held, length + t, 0, values)
             store_digest(digests, length + t, values)
         count = nothing
-        tied = 0
+        pause, next_look = DAYS, 0
         for start in range(0, rows, DAYS):
             here = length + start
             first = here - length + 1
@@ -90,7 +90,7 @@ def _rank(x: Matrix, window: int, needed: int, out: Matrix, lo: int, hi: int) ->
             v2, v3 = load(held, here + 2, 0), load(held, here + 3, 0)
             c0 = c1 = c2 = c3 = nobody
             day = first + 3  # from here on in all four windows
-            if tied * 4 <= start + PATIENCE:
+            if start >= next_look:
                 d0, d1 = digests_of(digests, here, 1), digests_of(digests, here + 1, 1)
                 d2, d3 = digests_of(digests, here + 2, 1), digests_of(digests, here + 3, 1)
                 n0 = n1 = n2 = n3 = far()
@@ -103,7 +103,8 @@ def _rank(x: Matrix, window: int, needed: int, out: Matrix, lo: int, hi: int) ->
                     day += 2
                 t0, t1 = anywhere(met(n0) & (v0 == v0)), anywhere(met(n1) & (v1 == v1))
                 t2, t3 = anywhere(met(n2) & (v2 == v2)), anywhere(met(n3) & (v3 == v3))
-                tied += t0 + t1 + t2 + t3
+                pause = min(2 * pause, LONGEST_PAUSE) if t0 + t1 + t2 + t3 > 1 else DAYS
+                next_look = start + pause
                 c0, c1 = _twice(c0, t0, held, first + 3, day, v0, one), _twice(c1, t1, held, first + 3, day, v1, one)
                 c2, c3 = _twice(c2, t2, held, first + 3, day, v2, one), _twice(c3, t3, held, first + 3, day, v3, one)
             while day < here:
