@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import time
@@ -73,6 +74,9 @@ def main() -> None:
     if unknown := sorted(set(wanted) - set(MODULES)):
         options.error(f"no benchmark {', '.join(unknown)}")
     began = time.monotonic()
+    busy = os.getloadavg()[0]
+    if busy > 0.5:
+        print(f"this machine is busy: {busy:.1f} processes on average want to run; figures will suffer", flush=True)
     results: dict[str, Any] = {}
     for module in wanted:
         results[module] = measure(module)
@@ -84,12 +88,10 @@ def main() -> None:
     if chosen.only:
         return
     BUILD.mkdir(exist_ok=True)
-    about = {"machine": machine(), "seconds": seconds}
+    about = {"machine": machine(), "busy": busy, "seconds": seconds}
     (BUILD / "bench.json").write_text(json.dumps({**about, "rows": [row.to_dict() for row in found]}, indent=1) + "\n")
     (BUILD / "bench-figures.json").write_text(json.dumps(results) + "\n")
-    print(
-        f"wrote {page.write(results, machine(), seconds)} and {BUILD / 'bench.json'} after {seconds / 60:.1f} minutes"
-    )
+    print(f"wrote {page.write(results, about)} and {BUILD / 'bench.json'} after {seconds / 60:.1f} minutes")
 
 
 if __name__ == "__main__":

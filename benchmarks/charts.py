@@ -51,7 +51,7 @@ def _drawn(chart: Chart) -> str:
     top = _round_up(max(y for _, y in points))
     across = _scale(xs[0] if chart.doubling else 0.0, xs[-1], LEFT, WIDTH - RIGHT, chart.doubling)
     up = _scale(0.0, top, HEIGHT - BOTTOM, TOP, False)
-    parts = [_text(LEFT, 18, chart.title, "start", 13)]
+    parts = [_text(LEFT, 18, f"{chart.title}: {chart.y}", "start", 13)]
     for step in range(5):
         value = top * step / 4
         y = up(value)
@@ -67,7 +67,6 @@ def _drawn(chart: Chart) -> str:
         key = WIDTH - RIGHT - 74 * (len(chart.lines) - number)
         parts.append(f'<rect x="{key}" y="10" width="10" height="10" fill="{colour}"/>')
         parts.append(_text(key + 14, 19, label, "start"))
-    parts.append(_text(6, TOP - 4, chart.y, "start"))
     return "".join(parts)
 
 

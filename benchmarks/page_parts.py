@@ -99,12 +99,12 @@ ours within a day (the median day). Ranks and counts of days are scaled differen
 
 def _likeness(peer: Found) -> str:
     """What of a peer's results differs from ours."""
-    different = [
-        f"{name} ({row['filled']:.0%} of the values, correlation {row['likeness']:.2f})"
-        for name, row in peer["rows"].items()
-        if row["filled"] < 0.95 or row["likeness"] < 0.995
-    ]
-    return f"Differs from ours: {', '.join(different)}." if different else "Agrees with ours."
+    rows = peer["rows"].items()
+    fewer = [f"{name} {row['filled']:.0%}" for name, row in rows if row["filled"] < 0.95]
+    other = [f"{name} {row['likeness']:.2f}" for name, row in rows if row["likeness"] < 0.995]
+    told = [f"it has only part of our values ({', '.join(fewer)})"] if fewer else []
+    told += [f"its values differ (correlation {', '.join(other)})"] if other else []
+    return f"Beside ours, {' and '.join(told)}." if told else "It agrees with ours."
 
 
 def operators(found: Found) -> str:
@@ -172,6 +172,7 @@ def scaling(found: Found) -> str:
     return f"""## Scaling
 
 {found["expressions"]} expressions of the population, with backtest; two threads but in the last chart.
+Arrays may take 512 MiB, but 2 GiB in the largest batch.
 
 ![Milliseconds an expression by days, instruments, batch size and threads](images/scaling.svg)
 """
