@@ -7,25 +7,27 @@ import time
 from threading import Lock
 
 import numpy as np
+from numpy.typing import NDArray
 
 from alpha_pipeline.engine.stores.entry import Matrix
 from alpha_pipeline.engine.stores.store import GuardedStore
 from alpha_pipeline.engine.stores.worth import USES_COUNTED
 
-SPARES = 4  # memory of entries that were let go, kept for the next: fresh pages cost more than the copy
+Room = NDArray[np.float32]  # flat
 
 
 class _Held:
     """A value and what it is worth."""
 
-    __slots__ = ("price", "priority", "readers", "uses", "value")
+    __slots__ = ("price", "priority", "room", "users", "uses", "value")
 
-    def __init__(self, value: Matrix | None, price: float, priority: float) -> None:
-        self.value = value  # None between its admission and its copy
+    def __init__(self, room: Room, price: float, priority: float) -> None:
+        self.room = room
+        self.value: Matrix | None = None  # the room as a matrix, once it is written
         self.price = price
         self.priority = priority
         self.uses = 1
-        self.readers = 0  # its memory may not be reused before they are done
+        self.users = 0  # who read or write it just now: its room may not be reused before they are done
 
 
 class MemoryStore(GuardedStore):
@@ -36,7 +38,6 @@ class MemoryStore(GuardedStore):
         self._entries: dict[str, _Held] = {}
         self._sizes: dict[str, int] = {}
         self._order: list[tuple[float, str]] = []  # a heap; an item counts only while it states its entry's priority
-        self._spare: list[Matrix] = []
         self._bytes = 0
         self._clock = 0.0
         self._guard = Lock()
@@ -57,12 +58,12 @@ class MemoryStore(GuardedStore):
             value = held.value if held is not None else None
             if held is None or value is None or value.shape != out.shape:
                 return False
-            held.readers += 1
+            held.users += 1
         try:
             np.copyto(out, value)
         finally:
             with self._guard:
-                held.readers -= 1
+                held.users -= 1
         return True
 
     def _admit(self, key: str, size: int, price: float) -> bool:
@@ -80,14 +81,19 @@ class MemoryStore(GuardedStore):
                         self._push(name)
                     self._clock += price
                     return False
+            room: Room | None = None
             for victim in victims:
                 self._clock = max(self._clock, self._entries[victim].priority)
-                self._let_go(victim)
-            self._entries[key] = _Held(None, price, self._clock + price)
+                left = self._let_go(victim)
+                room = left if left is not None and left.nbytes == size else room
+            held = _Held(np.empty(size // 4, np.float32) if room is None else room, price, self._clock + price)
+            self._entries[key] = held
             self._sizes[key] = size
             self._bytes += size
             self._push(key)
-            return True
+        if room is None:
+            held.room.fill(0)  # here, so that the first touch of fresh pages is not taken for what writing takes
+        return True
 
     def _lowest(self, apart: list[str]) -> tuple[float, str]:
         """Take the entry of least priority out of the heap; those in `apart` are out already."""
@@ -103,22 +109,23 @@ class MemoryStore(GuardedStore):
             self._order = [(held.priority, name) for name, held in self._entries.items()]
             heapq.heapify(self._order)
 
-    def _let_go(self, key: str) -> None:
+    def _let_go(self, key: str) -> Room | None:
+        """Forget an entry; its room, if nobody reads from it or writes to it."""
         held = self._entries.pop(key)
         self._bytes -= self._sizes.pop(key)
-        if held.value is not None and held.readers == 0 and len(self._spare) < SPARES:
-            self._spare.append(held.value)
+        return held.room if held.value is not None and held.users == 0 else None
 
     def _write(self, key: str, value: Matrix, seconds: float, price: float) -> bool:
         with self._guard:
-            fitting = next((n for n, spare in enumerate(self._spare) if spare.shape == value.shape), None)
-            copy = self._spare.pop(fitting) if fitting is not None else np.empty(value.shape, np.float32)
-            self._spare = [spare for spare in self._spare if spare.shape == value.shape]
-        np.copyto(copy, value)
+            held = self._entries.get(key)
+            if held is None or held.value is not None:
+                return False
+            held.users += 1
+        np.copyto(held.room, value.reshape(-1))
         with self._guard:
-            if key in self._entries:
-                self._entries[key].value = copy
-            return key in self._entries
+            held.users -= 1
+            held.value = held.room.reshape(value.shape)
+            return self._entries.get(key) is held
 
     def _used(self, key: str) -> None:
         with self._guard:
@@ -138,5 +145,4 @@ class MemoryStore(GuardedStore):
             self._entries.clear()
             self._sizes.clear()
             self._order.clear()
-            self._spare.clear()
             self._bytes = 0

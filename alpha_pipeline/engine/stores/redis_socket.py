@@ -34,13 +34,14 @@ class _Bounded:
     """A socket whose calls end by a deadline; all else is the socket's own."""
 
     def __init__(self, inner: Any, deadline: Deadline) -> None:
-        self._inner, self._deadline, self._timeout = inner, deadline, inner.gettimeout()
+        self._inner, self._deadline = inner, deadline
+        self._timeout = self._set = inner.gettimeout()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
 
     def settimeout(self, seconds: float | None) -> None:
-        self._timeout = seconds
+        self._timeout = self._set = seconds
         self._inner.settimeout(seconds)
 
     def recv(self, *arguments: Any) -> bytes:
@@ -60,7 +61,10 @@ class _Bounded:
         left = self._deadline.until - time.monotonic()
         if left <= 0:
             raise TimeoutError("past the time that one entry may take")
-        self._inner.settimeout(left if self._timeout is None else min(self._timeout, left))
+        seconds = left if self._timeout is None else min(self._timeout, left)
+        if seconds != self._set:  # not every time: it costs a system call
+            self._set = seconds
+            self._inner.settimeout(seconds)
 
 
 def bounded_connection(tls: bool, deadline: Deadline) -> type[Connection]:

@@ -203,22 +203,43 @@ def test_a_slow_store_is_measured_again_after_a_while(clock: list[float], monkey
     assert backend.put("b", matrix(2), DEAR)
 
 
-def test_memory_that_is_being_read_is_not_given_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    """While a value is copied out, it is pushed out and another one comes in."""
-    backend = MemoryStore(SIZE)
-    backend.rates.saved = lambda size, seconds: seconds  # type: ignore[method-assign]
-    assert backend.put("a", matrix(1), DEAR)
-    between: list[Callable[[], Any]] = [lambda: backend.put("b", matrix(2), 10 * DEAR)]
+def interrupted_copy(monkeypatch: pytest.MonkeyPatch, between: Callable[[], Any]) -> None:
+    """Let something else happen just before the next copy into or out of memory."""
+    waiting = [between]
 
     class Interrupted:
         empty, float32 = staticmethod(np.empty), np.float32
 
         @staticmethod
         def copyto(out: Matrix, value: Matrix) -> None:
-            if between:
-                assert between.pop()()
+            if waiting:
+                assert waiting.pop()()
             np.copyto(out, value)
 
     monkeypatch.setattr(memory, "np", Interrupted)
+
+
+def test_memory_that_is_being_read_is_not_given_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a value is copied out, it is pushed out and another one comes in."""
+    backend = MemoryStore(SIZE)
+    backend.rates.saved = lambda size, seconds: seconds  # type: ignore[method-assign]
+    assert backend.put("a", matrix(1), DEAR)
+    interrupted_copy(monkeypatch, lambda: backend.put("b", matrix(2), 10 * DEAR))
     assert held(backend, "a", matrix(1))
     assert held(backend, "b", matrix(2))
+
+
+def test_memory_that_is_being_written_is_not_given_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two threads write the same entry; before the slower one does, it is pushed out and another one comes in."""
+    backend = MemoryStore(SIZE)
+    backend.rates.saved = lambda size, seconds: seconds  # type: ignore[method-assign]
+    assert backend.start() is None
+    assert backend._admit("a", SIZE, 1.0)
+
+    def faster() -> bool:
+        return backend._write("a", matrix(1), DEAR, 1.0) and backend.put("b", matrix(2), 1e9)
+
+    interrupted_copy(monkeypatch, faster)
+    assert not backend._write("a", matrix(1), DEAR, 1.0)
+    assert held(backend, "b", matrix(2))
+    assert not held(backend, "a", matrix(1))

@@ -270,7 +270,7 @@ def test_swapped_and_mixed_entries_are_seen(server: RedisServer) -> None:
     "change", ["piece gone", "piece cut", "piece longer", "head cut", "head gone", "no hash", "gone"]
 )
 def test_damaged_entries_are_misses_and_are_stored_anew(change: str, server: RedisServer) -> None:
-    value = matrix("a", (700, 800))  # three pieces
+    value = matrix("a", (700, 800))  # several pieces
     with in_redis(server.url, pause=0.01) as store, server.client() as client:
         assert store.put("a", value, DEAR)
         key = value_key("a")
