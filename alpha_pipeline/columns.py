@@ -349,3 +349,49 @@ def centre_groups(_: Any, row: Any, groups: Any, centred: Any) -> Signature:
         return context.make_tuple(builder, signature.return_type, [*spread.found(), builder.load(taken)])
 
     return numbers(3)(row, groups, centred), generate
+
+
+@step
+def rank_in_run(_: Any, row: Any, left: Any, right: Any, result: Any) -> Signature:
+    """result[left:right] = rank in [0, 1] of float32 row[left:right], ties their average; NaN where the row is.
+
+    Every value is compared with all of the run, sixteen at a time: the work grows with the square of its length.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        run = Run(context, builder, signature, arguments)
+        left_, right_ = arguments[1:3]
+        count = run.variable(LONG(0))
+        builder.store(LONG(0), count)
+
+        def known(values: Any) -> Any:
+            return builder.fcmp_ordered("ord", values, values)
+
+        def count_up(start: Any, inside: Any) -> None:
+            here = run.how_many(known(run.load(0, start, inside)))
+            builder.store(builder.add(builder.load(count), here), count)
+
+        run.each(left_, right_, count_up)
+        steps = builder.sitofp(builder.sub(builder.load(count), LONG(1)), DOUBLE)
+        half_step = run.all(builder.fmul(DOUBLE(0.5), builder.fdiv(DOUBLE(1.0), steps)))
+        lonely = run.all(builder.icmp_signed("==", builder.load(count), LONG(1)))
+        below, to = run.variable(NO_CELLS), run.variable(NO_CELLS)
+        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+
+        def body(start: Any, inside: Any) -> None:
+            values = run.load(0, start, inside)
+            builder.store(NO_CELLS, below)
+            builder.store(ir.Constant(INTS, [-1] * LANES), to)  # each is at most itself
+            with cgutils.for_range_slice(builder, left_, right_, LONG(1), LONG) as (other, _):
+                value = run.all(builder.load(builder.gep(data, [other])))
+                run.count(below, builder.fcmp_ordered("<", value, values))
+                run.count(to, builder.fcmp_ordered("<=", value, values))
+            place = builder.sitofp(builder.add(builder.load(below), builder.load(to)), DOUBLES)
+            found = builder.fptrunc(builder.fmul(place, half_step), FLOATS)
+            found = builder.select(lonely, constant(FLOATS, 0.5), found)
+            run.store(3, start, inside, builder.select(known(values), found, constant(FLOATS, NAN)))
+
+        run.each(left_, right_, body)
+        return context.get_dummy_value()
+
+    return types.void(row, types.int64, types.int64, result), generate

@@ -1,7 +1,6 @@
 """Across the instruments, row by row (rank has its own module), and the universe mask.
 
-What is compiled holds row sums in `LANES` float64 partial sums, added up at the end: a single running sum would make
-every addition wait for the one before. The others are NumPy's, on strips of rows.
+What is compiled adds rows up by the steps of `columns`, in float64. The others are NumPy's, on strips of rows.
 """
 
 from __future__ import annotations
@@ -13,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
+from alpha_pipeline.columns import put_run, sizes_of_run, squares_of_run, sum_of_run
 from alpha_pipeline.engine.kernels import rank
 from alpha_pipeline.engine.kernels.kernel import Kernel, Matrix
 from alpha_pipeline.jit import njit
 
-LANES = 64
 STRIP = 50_000  # cells at a time
 NAN = np.float32(np.nan)
 INFINITY = np.float32(np.inf)
@@ -28,47 +27,21 @@ Rows: TypeAlias = NDArray[np.float64]
 @njit
 def _zscore(x: Matrix, out: Matrix, lo: int, hi: int) -> None:
     columns = x.shape[1]
-    sums = np.empty((2, LANES))
     for t in range(lo, hi):
-        row, result = x[t], out[t]
-        sums[:] = 0.0
-        for start in range(0, columns, LANES):
-            part = row[start : start + LANES]
-            for k in range(len(part)):
-                known = abs(part[k]) < INFINITY
-                sums[0, k] += np.float64(part[k]) if known else 0.0
-                sums[1, k] += 1.0 if known else 0.0
-        count = sums[1].sum()
-        mean = sums[0].sum() / count
-        sums[0] = 0.0
-        for start in range(0, columns, LANES):
-            part = row[start : start + LANES]
-            for k in range(len(part)):
-                above = np.float64(part[k]) - mean
-                sums[0, k] += above * above if abs(part[k]) < INFINITY else 0.0
-        squares = sums[0].sum()
+        row = x[t]
+        total, count = sum_of_run(row, 0, columns)
+        mean = total / count
+        squares = squares_of_run(row, 0, columns, mean)
         # exactly 0 where all are equal: equal float32 add up without rounding in float64, so the mean is the value
-        share = 1.0 / np.sqrt(squares / count) if squares > 0.0 else np.nan
-        for j in range(columns):
-            result[j] = np.float32((np.float64(row[j]) - mean) * share) if abs(row[j]) < INFINITY else NAN
+        put_run(row, 0, columns, mean, 1.0 / np.sqrt(squares / count) if squares > 0.0 else np.nan, out[t])
 
 
 @njit
 def _scale_rows(x: Matrix, scale: float, out: Matrix, lo: int, hi: int) -> None:
     columns = x.shape[1]
-    sums = np.empty(LANES)
     for t in range(lo, hi):
-        row, result = x[t], out[t]
-        sums[:] = 0.0
-        for start in range(0, columns, LANES):
-            part = row[start : start + LANES]
-            for k in range(len(part)):
-                size = abs(part[k])
-                sums[k] += np.float64(size) if size < INFINITY else 0.0
-        total = sums.sum()
-        share = scale / total if total > 0.0 else np.nan
-        for j in range(columns):
-            result[j] = np.float32(np.float64(row[j]) * share) if abs(row[j]) < INFINITY else NAN
+        total = sizes_of_run(x[t], 0, columns)
+        put_run(x[t], 0, columns, 0.0, scale / total if total > 0.0 else np.nan, out[t])
 
 
 @njit

@@ -1,11 +1,10 @@
 """Inside groups, row by row. A group is a run of columns: group g holds columns offsets[g] to offsets[g + 1].
 
-Ranks inside a group are those of its columns, many rows sorted at a time; counting smaller values instead was slower
-from 40 instruments on. What is one value for a group is one routine with a kind, compiled once; medians are NumPy's
+Ranks inside a small group count smaller values, sixteen columns at a time; those of a large one are sorted, many rows
+at a time. What is one value for a group is one routine with a kind, compiled once; medians are NumPy's
 sorting, and `group_sums` has what NumPy adds up.
 
-The sums of `_neutralize` and `_zscore` are written out in both: as a function that both call they took 1.5 times as
-long.
+Sums of a group are steps of `columns`: a group of seven columns is as good as one of seven hundred.
 """
 
 from __future__ import annotations
@@ -14,93 +13,73 @@ from itertools import pairwise
 
 import numpy as np
 
+from alpha_pipeline.columns import ends_of_run, put_run, rank_in_run, squares_of_run, sum_of_run
 from alpha_pipeline.engine.kernels import group_sums
 from alpha_pipeline.engine.kernels.group_backfill import backfill
 from alpha_pipeline.engine.kernels.kernel import Kernel, Matrix, Offsets
 from alpha_pipeline.engine.kernels.rank import rank_columns
 from alpha_pipeline.jit import njit
 
-LANES = 16  # partial results of a row, so that no step waits for the one before
 NAN = np.float32(np.nan)
 INFINITY = np.float32(np.inf)
 ONE_ROW = np.ones((1, 1), np.float32)
 STRIP = 50_000  # cells
 
+MOST_COMPARED = 48
+"""Columns of a group up to which comparing all with all, many at a time, is faster than sorting."""
+
 COUNT, LARGEST, SMALLEST, SUM, MEAN, HARMONIC, DEVIATION = range(7)
 
 
 def _rank(x: Matrix, offsets: Offsets, out: Matrix, lo: int, hi: int) -> None:
-    for left, right in pairwise(offsets.tolist()):
-        rank_columns(x, out, lo, hi, left, right)
+    wide = np.flatnonzero(np.diff(offsets) > MOST_COMPARED)
+    if len(wide) < len(offsets) - 1:
+        _rank_narrow(x, offsets, out, lo, hi)
+    for group in wide.tolist():
+        rank_columns(x, out, lo, hi, int(offsets[group]), int(offsets[group + 1]))
+
+
+@njit
+def _rank_narrow(x: Matrix, offsets: Offsets, out: Matrix, lo: int, hi: int) -> None:
+    for t in range(lo, hi):
+        row, result = x[t], out[t]
+        for g in range(len(offsets) - 1):
+            if offsets[g + 1] - offsets[g] <= MOST_COMPARED:
+                rank_in_run(row, offsets[g], offsets[g + 1], result)
 
 
 @njit
 def _scale(x: Matrix, offsets: Offsets, out: Matrix, lo: int, hi: int) -> None:
-    ends = np.empty((2, LANES), np.float32)
     for t in range(lo, hi):
+        row, result = x[t], out[t]
         for g in range(len(offsets) - 1):
-            row, result = x[t, offsets[g] : offsets[g + 1]], out[t, offsets[g] : offsets[g + 1]]
-            ends[0], ends[1] = INFINITY, -INFINITY
-            for start in range(0, len(row), LANES):
-                part = row[start : start + LANES]
-                for k in range(len(part)):
-                    value, bottom_k, top_k = part[k], ends[0, k], ends[1, k]
-                    known = abs(value) < INFINITY
-                    ends[0, k] = value if known & (value < bottom_k) else bottom_k
-                    ends[1, k] = value if known & (value > top_k) else top_k
-            smallest, largest = INFINITY, -INFINITY
-            for k in range(LANES):
-                smallest = min(smallest, ends[0, k])
-                largest = max(largest, ends[1, k])
+            left, right = offsets[g], offsets[g + 1]
+            smallest, largest = ends_of_run(row, left, right)
             bottom = np.float64(smallest)
             share = 1.0 / (np.float64(largest) - bottom) if largest > smallest else np.nan
-            for j in range(len(row)):
-                result[j] = np.float32((np.float64(row[j]) - bottom) * share) if abs(row[j]) < INFINITY else NAN
+            put_run(row, left, right, bottom, share, result)
 
 
 @njit
 def _neutralize(x: Matrix, offsets: Offsets, out: Matrix, lo: int, hi: int) -> None:
-    sums = np.empty((2, LANES))
     for t in range(lo, hi):
+        row, result = x[t], out[t]
         for g in range(len(offsets) - 1):
-            row, result = x[t, offsets[g] : offsets[g + 1]], out[t, offsets[g] : offsets[g + 1]]
-            sums[:] = 0.0
-            for start in range(0, len(row), LANES):
-                part = row[start : start + LANES]
-                for k in range(len(part)):
-                    known = abs(part[k]) < INFINITY
-                    sums[0, k] += np.float64(part[k]) if known else 0.0
-                    sums[1, k] += 1.0 if known else 0.0
-            mean = sums[0].sum() / sums[1].sum()
-            for j in range(len(row)):
-                result[j] = np.float32(np.float64(row[j]) - mean) if abs(row[j]) < INFINITY else NAN
+            left, right = offsets[g], offsets[g + 1]
+            total, count = sum_of_run(row, left, right)
+            put_run(row, left, right, total / count, 1.0, result)
 
 
 @njit
 def _zscore(x: Matrix, offsets: Offsets, out: Matrix, lo: int, hi: int) -> None:
-    sums = np.empty((2, LANES))
     for t in range(lo, hi):
+        row, result = x[t], out[t]
         for g in range(len(offsets) - 1):
-            row, result = x[t, offsets[g] : offsets[g + 1]], out[t, offsets[g] : offsets[g + 1]]
-            sums[:] = 0.0
-            for start in range(0, len(row), LANES):
-                part = row[start : start + LANES]
-                for k in range(len(part)):
-                    known = abs(part[k]) < INFINITY
-                    sums[0, k] += np.float64(part[k]) if known else 0.0
-                    sums[1, k] += 1.0 if known else 0.0
-            count = sums[1].sum()
-            mean = sums[0].sum() / count
-            sums[0] = 0.0
-            for start in range(0, len(row), LANES):
-                part = row[start : start + LANES]
-                for k in range(len(part)):
-                    above = np.float64(part[k]) - mean
-                    sums[0, k] += above * above if abs(part[k]) < INFINITY else 0.0
-            squares = sums[0].sum()  # exactly 0 where all are equal, as in `cross_section`
+            left, right = offsets[g], offsets[g + 1]
+            total, count = sum_of_run(row, left, right)
+            squares = squares_of_run(row, left, right, total / count)  # exactly 0 where all are equal: `cross_section`
             share = 1.0 / np.sqrt(squares / count) if squares > 0.0 else np.nan
-            for j in range(len(row)):
-                result[j] = np.float32((np.float64(row[j]) - mean) * share) if abs(row[j]) < INFINITY else NAN
+            put_run(row, left, right, total / count, share, result)
 
 
 @njit
