@@ -14,9 +14,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from alpha_pipeline.engine.kernels.column_types import LANES
 from alpha_pipeline.engine.kernels.columns import (
     AHEAD,
-    LANES,
     all_of,
     anywhere,
     fetch,

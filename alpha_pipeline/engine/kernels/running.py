@@ -17,9 +17,9 @@ import math
 
 import numpy as np
 
+from alpha_pipeline.engine.kernels.column_types import LANES
 from alpha_pipeline.engine.kernels.columns import (
     AHEAD,
-    LANES,
     all_of,
     anywhere,
     fetch,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from alpha_pipeline.engine.kernels.columns import LANES, all_of, load, narrow, run_on_columns, store, widen
+from alpha_pipeline.engine.kernels.column_types import LANES
+from alpha_pipeline.engine.kernels.columns import all_of, load, narrow, run_on_columns, store, widen
 from alpha_pipeline.engine.kernels.kernel import Kernel, Matrix
 from alpha_pipeline.jit import njit
 

@@ -14,7 +14,8 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import models, register_model
 
-from alpha_pipeline.engine.kernels.columns import BITS, FLOATS, INTS, LANES, Signature, place_of, word
+from alpha_pipeline.engine.kernels.column_types import BITS, FLOATS, INTS, LANES
+from alpha_pipeline.engine.kernels.columns import Signature, place_of, word
 
 SHORT = ir.IntType(16)
 ROW, TWO_ROWS = ir.VectorType(SHORT, LANES), ir.VectorType(SHORT, 2 * LANES)

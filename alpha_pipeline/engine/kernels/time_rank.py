@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
+from alpha_pipeline.engine.kernels.column_types import LANES
 from alpha_pipeline.engine.kernels.columns import (
     AHEAD,
-    LANES,
     all_of,
     anywhere,
     fetch,
