@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import time
-from threading import Lock
+from threading import Lock, local
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +41,7 @@ class MemoryStore(GuardedStore):
         self._bytes = 0
         self._clock = 0.0
         self._guard = Lock()
+        self._admitted = local()  # `held`: what this thread is about to write, and nobody else may
 
     def _open(self) -> None:
         pass
@@ -91,6 +92,7 @@ class MemoryStore(GuardedStore):
             self._sizes[key] = size
             self._bytes += size
             self._push(key)
+            self._admitted.held = held
         if room is None:
             held.room.fill(0)  # here, so that the first touch of fresh pages is not taken for what writing takes
         return True
@@ -116,9 +118,9 @@ class MemoryStore(GuardedStore):
         return held.room if held.value is not None and held.users == 0 else None
 
     def _write(self, key: str, value: Matrix, seconds: float, price: float) -> bool:
+        held: _Held = self._admitted.__dict__.pop("held")
         with self._guard:
-            held = self._entries.get(key)
-            if held is None or held.value is not None:
+            if self._entries.get(key) is not held:
                 return False
             held.users += 1
         np.copyto(held.room, value.reshape(-1))

@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -230,16 +231,26 @@ def test_memory_that_is_being_read_is_not_given_to_others(monkeypatch: pytest.Mo
 
 
 def test_memory_that_is_being_written_is_not_given_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two threads write the same entry; before the slower one does, it is pushed out and another one comes in."""
+    """Before a value is copied in, its entry is pushed out and another one comes in."""
     backend = MemoryStore(SIZE)
     backend.rates.saved = lambda size, seconds: seconds  # type: ignore[method-assign]
-    assert backend.start() is None
-    assert backend._admit("a", SIZE, 1.0)
-
-    def faster() -> bool:
-        return backend._write("a", matrix(1), DEAR, 1.0) and backend.put("b", matrix(2), 1e9)
-
-    interrupted_copy(monkeypatch, faster)
-    assert not backend._write("a", matrix(1), DEAR, 1.0)
+    backend.start()
+    interrupted_copy(monkeypatch, lambda: backend.put("b", matrix(2), 10 * DEAR))
+    assert not backend.put("a", matrix(1), DEAR)
     assert held(backend, "b", matrix(2))
     assert not held(backend, "a", matrix(1))
+
+
+def test_an_entry_is_written_by_the_thread_that_it_was_admitted_for() -> None:
+    """A thread whose entry was pushed out may not write into the one that another is making of the same key."""
+    backend = MemoryStore(SIZE)
+    backend.rates.saved = lambda size, seconds: seconds  # type: ignore[method-assign]
+    backend.start()
+    assert backend._admit("a", SIZE, 1.0)
+    with ThreadPoolExecutor(1) as other:
+        assert other.submit(backend.put, "b", matrix(2), 1e6).result()
+        assert other.submit(backend._admit, "a", SIZE, 1e9).result()
+        assert not backend._write("a", matrix(1), DEAR, 1.0)
+        assert not backend.get("a", blank())
+        assert other.submit(backend._write, "a", matrix(1), DEAR, 1e9).result()
+    assert held(backend, "a", matrix(1))
