@@ -206,10 +206,10 @@ def anywhere(_: Any, lanes: Any) -> Signature | None:
 
 @word
 def inverse_root(_: Any, value: Any) -> Signature | None:
-    """1 / √value to eight digits; below 1e-300, of which the squares of float32 are far, it is that of 1e-300.
+    """1 / √value to fifteen digits; below 1e-300, of which the squares of float32 are far, it is that of 1e-300.
 
-    A fraction of the time of a root and a division: the processor's estimate or a guess from the exponent, and Newton's
-    steps.
+    A fraction of the time of a root and a division: the processor's estimate or a guess from the exponent, and as many
+    of Newton's steps as float64 has digits for, so that what is rounded to float32 is the same on every machine.
     """
     if value != DOUBLES:
         return None
@@ -223,10 +223,10 @@ def inverse_root(_: Any, value: Any) -> Signature | None:
         least = fixed(vector, 1e-300)
         positive = builder.select(builder.fcmp_ordered(">", arguments[0], least), arguments[0], least)
         if AVAILABLE:
-            guess, steps = _estimate(builder, positive), 1
+            guess, steps = _estimate(builder, positive), 2
         else:
             bits = builder.lshr(builder.bitcast(positive, whole), fixed(whole, 1))
-            guess, steps = builder.bitcast(builder.sub(fixed(whole, 0x5FE6EB50C7B537A9), bits), vector), 3
+            guess, steps = builder.bitcast(builder.sub(fixed(whole, 0x5FE6EB50C7B537A9), bits), vector), 4
         shape = ir.FunctionType(vector, [vector] * 3)
         fused = cgutils.get_or_insert_function(builder.module, shape, f"llvm.fmuladd.v{LANES}f64")  # type: ignore[no-untyped-call]
         half = builder.fmul(positive, fixed(vector, -0.5))

@@ -93,7 +93,8 @@ def _deviation(x: Matrix, window: int, needed: int, figure: int, out: Matrix, lo
                 result = multiply_add(pivot, held, total) * inverse_root(spread)
                 told = told & (spread > zero)
             else:
-                result = spread * inverse_root(spread) * widen(one / count)
+                share = widen(one / count)
+                result = spread * inverse_root(spread) * (share * (two - held * share))
             store(out, t, left, select(told, narrow(result), missing))
 
 

@@ -26,6 +26,7 @@ from alpha_pipeline.engine.kernels.columns import (
     float_bits,
     larger,
     load,
+    multiply_add,
     narrow,
     run_on_columns,
     select,
@@ -85,7 +86,10 @@ def _window_sum(x: Matrix, window: int, needed: int, figure: int, apart: int, ou
                 result = total + low
                 if figure == MEAN:
                     share, held = widen(one / count), widen(count)
-                    result = result * (share * (two - held * share))  # 1 / count to 15 digits, by one of Newton's steps
+                    share = share * (two - held * share)  # 1 / count to 15 digits, by one of Newton's steps
+                    quotient = result * share
+                    # and what is left of the division: one mean in twenty lies half-way between two float32
+                    result = multiply_add(multiply_add(all_of(0.0) - quotient, held, result), share, quotient)
                 store(out, t, left, select(told, narrow(result), missing))
             if not exact or not anywhere(most - least > limit):
                 break
