@@ -42,26 +42,47 @@ def _in_strips(function: Callable[..., Any], matrices: int, broadcasts: bool = T
     return Kernel("rows", run, broadcasts)
 
 
+def _at_once(function: Callable[..., Any]) -> Kernel:
+    """A kernel of one ufunc, which needs no room between its inputs and `out`: nothing is gained by strips."""
+
+    def run(*arguments: Any) -> None:
+        *inputs, out, lo, hi = arguments
+        with np.errstate(all="ignore"):
+            function(*(_rows(x, lo, hi) for x in inputs), out=out[lo:hi])
+
+    return Kernel("rows", run, broadcasts=True)
+
+
 def _filtered(function: Callable[..., Any]) -> Kernel:
     """A sum or difference whose NaN count as 0 where the attribute `filter` is set."""
 
-    def run(x: Matrix, y: Matrix, filtered: bool, out: Matrix) -> None:
-        if filtered:
-            x, y = _filled(x, ZERO), _filled(y, ZERO)
-        function(x, y, out=out)
+    def fill(x: Matrix, y: Matrix, out: Matrix) -> None:
+        function(_filled(x, ZERO), _filled(y, ZERO), out=out)
 
-    return _in_strips(run, 2)
+    plain, filling = _at_once(function), _in_strips(fill, 2)
+
+    def run(x: Matrix, y: Matrix, filtered: bool, out: Matrix, lo: int, hi: int) -> None:
+        (filling if filtered else plain).run(x, y, out, lo, hi)
+
+    return Kernel("rows", run, broadcasts=True)
 
 
 def _filled(x: Matrix, value: np.float32) -> Matrix:
     return np.where(np.isnan(x), value, x)
 
 
-def _multiply(x: Matrix, y: Matrix, filtered: bool, reading: str, out: Matrix) -> None:
+def _multiply_filled(x: Matrix, y: Matrix, value: np.float32, out: Matrix) -> None:
+    np.multiply(_filled(x, value), _filled(y, value), out=out)
+
+
+def _multiply(x: Matrix, y: Matrix, filtered: bool, reading: str, out: Matrix, lo: int, hi: int) -> None:
     if filtered:
-        value = ONE if reading == "one" else ZERO
-        x, y = _filled(x, value), _filled(y, value)
-    np.multiply(x, y, out=out)
+        FILLED_PRODUCT.run(x, y, ONE if reading == "one" else ZERO, out, lo, hi)
+    else:
+        PRODUCT.run(x, y, out, lo, hi)
+
+
+PRODUCT, FILLED_PRODUCT = _at_once(np.multiply), _in_strips(_multiply_filled, 2)
 
 
 def _in_double(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -84,16 +105,6 @@ def _tail(x: Matrix, lower: float, upper: float, newval: float, out: Matrix) -> 
     np.copyto(out, np.float32(newval), where=inside)
 
 
-def _both(function: Callable[..., Any]) -> Kernel:
-    """Logic of two conditions: true is what is not 0, NaN if either is."""
-
-    def run(x: Matrix, y: Matrix, out: Matrix) -> None:
-        np.copyto(out, function(x != ZERO, y != ZERO))
-        np.copyto(out, NAN, where=np.isnan(x) | np.isnan(y))
-
-    return _in_strips(run, 2)
-
-
 def _not_nan(x: Matrix, out: Matrix) -> None:
     np.equal(x, x, out=out)
 
@@ -105,21 +116,12 @@ def _not_finite(x: Matrix, out: Matrix) -> None:
 def _log(x: Matrix, out: Matrix) -> None:
     zero = x == 0
     np.log(x, out=out)
-    np.copyto(out, NAN, where=zero)  # log(0) is -inf to NumPy
+    if zero.any():
+        np.copyto(out, NAN, where=zero)  # log(0) is -inf to NumPy
 
 
 PLAIN_POWERS: dict[float, Callable[..., Any]] = {-1.0: np.reciprocal, 0.5: np.sqrt, 1.0: np.positive, 2.0: np.square}
 """Constant powers that need no logarithm; they are ten times as fast, and keep NaN."""
-
-
-def _larger(x: Matrix, y: Matrix, out: Matrix) -> None:
-    np.maximum(x, y, out=out)
-    np.add(out, ZERO, out=out)  # of zeros of both signs: +0, whichever comes first
-
-
-def _smaller(x: Matrix, y: Matrix, out: Matrix) -> None:
-    np.minimum(x, y, out=out)
-    np.add(out, ZERO, out=out)
 
 
 def _power(x: Matrix, y: Matrix, out: Matrix) -> None:
@@ -127,14 +129,25 @@ def _power(x: Matrix, y: Matrix, out: Matrix) -> None:
     if plain is not None:
         plain(x, out=out)
         return
-    missing = np.isnan(x) | np.isnan(y) | ((x == -np.inf) & np.isfinite(y) & (y % 1 != 0))
+    missing, lowest = np.isnan(x) | np.isnan(y), x == -np.inf
+    if lowest.any():
+        missing |= lowest & np.isfinite(y) & (y % 1 != 0)
     np.power(x, y, out=out)
     np.copyto(out, NAN, where=missing)  # NaN^0, 1^NaN and (−inf)^0.5 are numbers to NumPy
 
 
 def _signed_power(x: Matrix, y: Matrix, out: Matrix) -> None:
-    _power(np.abs(x), y, out)
-    np.multiply(out, np.sign(x), out=out)
+    if len(y) == 1 and (y == np.float32(2)).all():
+        np.multiply(x, np.abs(x), out=out)
+        np.add(out, ZERO, out=out)  # of −0: +0, as the product with a sign of 0 is
+        return
+    size = np.abs(x)
+    _sign(x, out, 0, len(out))
+    if len(y) == 1 and (y == np.float32(0.5)).all():
+        np.sqrt(size, out=size)
+    else:
+        _power(size, y, size)
+    np.multiply(out, size, out=out)
 
 
 @njit
@@ -175,6 +188,40 @@ def _if_else(condition: Matrix, x: Matrix, y: Matrix, out: Matrix, lo: int, hi: 
             o[j] = chosen if (p == p) & (p != ZERO) else other
 
 
+@njit
+def _logic(x: Matrix, y: Matrix, either: bool, out: Matrix, lo: int, hi: int) -> None:
+    """Logic of two conditions: true is what is not 0, NaN if either is."""
+    step_x, step_y = int(len(x) > 1), int(len(y) > 1)
+    for t in range(lo, hi):
+        a, b, o = x[t * step_x], y[t * step_y], out[t]
+        for j in range(len(o)):
+            p, q = a[j], b[j]
+            one, other = p != ZERO, q != ZERO
+            o[j] = (ONE if (one & other) | (either & (one | other)) else ZERO) if (p == p) & (q == q) else NAN
+
+
+@njit
+def _extreme(x: Matrix, y: Matrix, largest: bool, out: Matrix, lo: int, hi: int) -> None:
+    """The larger or the smaller of two; of zeros of both signs +0, whichever comes first."""
+    step_x, step_y = int(len(x) > 1), int(len(y) > 1)
+    for t in range(lo, hi):
+        a, b, o = x[t * step_x], y[t * step_y], out[t]
+        for j in range(len(o)):
+            p, q = a[j], b[j]
+            o[j] = (p if (p > q) == largest else q) + ZERO if (p == p) & (q == q) else NAN
+
+
+@njit
+def _sign(x: Matrix, out: Matrix, lo: int, hi: int) -> None:
+    step = int(len(x) > 1)
+    for t in range(lo, hi):
+        a, o = x[t * step], out[t]
+        for j in range(len(o)):
+            p = a[j]
+            found = ONE if p > ZERO else (-ONE if p < ZERO else ZERO)
+            o[j] = found if p == p else NAN
+
+
 def _comparison(compiled: Callable[..., Any], flag: bool, swap: bool = False) -> Kernel:
     def run(x: Matrix, y: Matrix, out: Matrix, lo: int, hi: int) -> None:
         first, second = (y, x) if swap else (x, y)
@@ -194,23 +241,23 @@ def _sigmoid(x: Any) -> Any:
 KERNELS: dict[str, Kernel] = {
     "add": _filtered(np.add),
     "subtract": _filtered(np.subtract),
-    "multiply": _in_strips(_multiply, 2),
-    "divide": _in_strips(np.divide, 2),
+    "multiply": Kernel("rows", _multiply, broadcasts=True),
+    "divide": _at_once(np.divide),
     "power": _in_strips(_power, 2),
     "signed_power": _in_strips(_signed_power, 2),
-    "max": _in_strips(_larger, 2),
-    "min": _in_strips(_smaller, 2),
-    "reverse": _in_strips(np.negative, 1),
-    "inverse": _in_strips(np.reciprocal, 1),
-    "abs": _in_strips(np.abs, 1),
+    "max": _comparison(_extreme, True),
+    "min": _comparison(_extreme, False),
+    "reverse": _at_once(np.negative),
+    "inverse": _at_once(np.reciprocal),
+    "abs": _at_once(np.abs),
     "log": _in_strips(_log, 1),
-    "sqrt": _in_strips(np.sqrt, 1),
-    "sign": _in_strips(np.sign, 1),
+    "sqrt": _at_once(np.sqrt),
+    "sign": Kernel("rows", _sign, broadcasts=True),
     "exp": _in_strips(_in_double(np.exp), 1),
     "sigmoid": _in_strips(_in_double(_sigmoid), 1),
-    "tanh": _in_strips(np.tanh, 1),
-    "floor": _in_strips(np.floor, 1),
-    "ceiling": _in_strips(np.ceil, 1),
+    "tanh": _at_once(np.tanh),
+    "floor": _at_once(np.floor),
+    "ceiling": _at_once(np.ceil),
     "purify": _in_strips(_finite, 1),
     "pasteurize": _in_strips(_finite, 1, broadcasts=False),
     "tail": _in_strips(_tail, 1),
@@ -220,8 +267,8 @@ KERNELS: dict[str, Kernel] = {
     "greater_equal": _comparison(_less, True, swap=True),
     "equal": _comparison(_equal, True),
     "not_equal": _comparison(_equal, False),
-    "and": _both(np.logical_and),
-    "or": _both(np.logical_or),
+    "and": _comparison(_logic, False),
+    "or": _comparison(_logic, True),
     "not": Kernel("rows", _not, broadcasts=True),
     "negate": Kernel("rows", _not, broadcasts=True),
     "is_nan": _in_strips(np.isnan, 1),
