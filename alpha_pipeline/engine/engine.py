@@ -30,10 +30,11 @@ from alpha_pipeline.engine import tree
 from alpha_pipeline.engine.batch import run_batch
 from alpha_pipeline.engine.buffers import Buffers, typed_writable
 from alpha_pipeline.engine.cache import SubtreeCache
+from alpha_pipeline.engine.costs import COPY_SECONDS
 from alpha_pipeline.engine.evaluation import Evaluation, EvaluationTimeout
 from alpha_pipeline.engine.groups import offsets_of
 from alpha_pipeline.engine.kernels.kernel import Cells, Kernel, Matrix
-from alpha_pipeline.engine.pieces import Scratch, Tiled, pieces, run_piece, tiled
+from alpha_pipeline.engine.pieces import Scratch, Tiled, arguments_of, pieces, run_piece, tiled
 from alpha_pipeline.engine.plan import Along, Terms, Unit, plan
 from alpha_pipeline.engine.stores import Keys, Store
 from alpha_pipeline.errors import BadInput
@@ -98,6 +99,8 @@ class Engine:
         self._scratch = Scratch()
         self._tiled: dict[str, Tiled] = {}
         self._buffers = Buffers(panel.shape, memory)
+        self.matrix_bytes = 4 * panel.shape[0] * panel.shape[1]
+        self.copy_seconds = COPY_SECONDS * panel.shape[0] * panel.shape[1]
         self._inside = threading.local()  # set in a worker thread: what it runs is not split further
         self._pool: ThreadPoolExecutor | None = None
         self._pool_lock = threading.Lock()
@@ -171,6 +174,10 @@ class Engine:
 
     def run(self, unit: Unit, inputs: Sequence[NDArray[Any] | Tiled]) -> Matrix:
         """The value of a unit on a matrix of the pool, its pieces shared among the threads."""
+        if (
+            unit.along is Along.COLUMNS and len(unit.steps) == 1
+        ):  # nothing in between: a tile would be a copy for nothing
+            return self.apply(unit.steps[0].kernel, arguments_of(unit, inputs))
         out = self.take()
         parts = pieces(unit.along, out.shape)
 

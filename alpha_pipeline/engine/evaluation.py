@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from alpha_pipeline.engine.costs import COPY_SECONDS, WORTH, cost
+from alpha_pipeline.engine.costs import cost
 from alpha_pipeline.engine.groups import arranged
 from alpha_pipeline.engine.kernels import KERNELS
 from alpha_pipeline.engine.kernels.kernel import Cells, Matrix
@@ -89,21 +89,22 @@ class Evaluation:
     def _stored(self, call: Call) -> Matrix:
         """From the engine's store, or made and offered to it."""
         engine, unit = self._engine, self._plan.units[call]
-        if engine.store is None or cost(call) < WORTH:
+        store = engine.store
+        if store is None or not store.pays(engine.matrix_bytes, seconds := cost(call) * engine.copy_seconds):
             return self._made(unit)
         key, value = engine.keys.of(call), engine.take()
-        if engine.store.get(key, value):
+        if store.get(key, value):
             return value
         del value
         value = self._made(unit)
-        engine.store.put(key, value, cost(call) * COPY_SECONDS * value.size)
+        store.put(key, value, seconds)
         return value
 
     def _made(self, unit: Unit) -> Matrix:
         if unit.along is Along.ALONE:
             return self._alone(unit.call)
         engine = self._engine
-        tiles = unit.along is Along.COLUMNS and engine.cuts_tiles
+        tiles = unit.along is Along.COLUMNS and engine.cuts_tiles and len(unit.steps) > 1
         inputs: list[NDArray[Any] | Tiled] = [
             engine.tiled(node.name)
             if tiles and isinstance(node, Field) and node.name in engine.fields

@@ -59,6 +59,17 @@ def pieces(along: Along, shape: tuple[int, ...]) -> list[tuple[int, int]]:
     return [(lo, min(lo + size, length)) for lo in range(0, length, size)]
 
 
+def arguments_of(unit: Unit, inputs: Sequence[NDArray[Any] | Tiled]) -> list[Any]:
+    """What the kernel of a unit of one step is handed when it runs on whole matrices."""
+    (step,) = unit.steps
+    arguments = step.arguments.copy()
+    for position, place in step.takes:
+        arguments[position] = inputs[~place]
+    for position, row in step.numbers:
+        arguments[position] = row
+    return arguments
+
+
 def run_piece(
     unit: Unit,
     inputs: Sequence[NDArray[Any] | Tiled],

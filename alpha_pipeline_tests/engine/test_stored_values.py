@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from alpha_pipeline.backtest import Metrics, SimulationSettings, measure, simulate
-from alpha_pipeline.engine import Engine, evaluation
+from alpha_pipeline.engine import Engine
 from alpha_pipeline.engine.kernels.kernel import Matrix
 from alpha_pipeline.engine.stores import Counts, Store, open_store
 from alpha_pipeline.generate import SearchSettings, make_generator
@@ -26,7 +26,7 @@ NODES = make_generator(
 @pytest.fixture(autouse=True)
 def worth_storing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Values of so small a panel are made faster than they are read: let them count as dear."""
-    monkeypatch.setattr(evaluation, "COPY_SECONDS", 1e-5)
+    monkeypatch.setattr("alpha_pipeline.engine.engine.COPY_SECONDS", 1e-5)
 
 
 def figures(
