@@ -175,6 +175,7 @@ class Grammar:
         self._cheapest = self._solve_cheapest()
         possible = [(s, w) for s, w in ROOTS if math.isfinite(self._cheapest[max(self.settings.deepest - 1, 0)][s])]
         self.roots = tuple(symbol for symbol, _ in possible)
+        self._problem = lru_cache(maxsize=10_000)(self._find_problem)  # samples are asked about twice
         self._known_costs: dict[tuple[Symbol, int], list[float]] = {}
         self._legal_ways: dict[tuple[Symbol, int, int, bool, str | None], tuple[list[Production], Drawn]] = {}
         if math.isinf(self._cheapest[self.settings.deepest][ROOT]):
@@ -243,6 +244,9 @@ class Grammar:
 
     def problem(self, node: Node) -> str | None:
         """Why the generators may not propose the tree, or None."""
+        return self._problem(node)
+
+    def _find_problem(self, node: Node) -> str | None:
         limits = self.settings
         try:
             kind = check(node, self.available)

@@ -87,7 +87,7 @@ class Profits:
 
     def _grow(self, least: int) -> None:
         held, days = self.rows.shape
-        more = max(least, held // 2, 64)
+        more = max(least, held, 256)
         self.rows = np.concatenate([self.rows, np.full((more, days), np.nan)])
         self._scaled = np.concatenate([self._scaled, np.zeros((more, days))])
         self._starts = np.concatenate([self._starts, np.full(more, days)])
