@@ -7,25 +7,24 @@ selects may open. Trials are kept by `alpha_id`, so asking twice costs nothing.
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from alpha_pipeline.backtest import Metrics, SimulationSettings, Windows, alpha_id, measure, simulate
-from alpha_pipeline.backtest.coverage import missing_share
 from alpha_pipeline.backtest.metrics import sharpe_one_day_later
 from alpha_pipeline.backtest.simulate import group_offsets
 from alpha_pipeline.engine import Engine
-from alpha_pipeline.engine.batch import in_order
-from alpha_pipeline.engine.costs import WORTH, cost
-from alpha_pipeline.engine.tree import resolve, shared
+from alpha_pipeline.engine.batch import in_order, worth_keeping
+from alpha_pipeline.engine.stores import open_store
+from alpha_pipeline.engine.tree import resolve
 from alpha_pipeline.errors import BadInput
 from alpha_pipeline.expression import (
     CATALOGUE,
@@ -44,6 +43,9 @@ from alpha_pipeline.expression import (
 from alpha_pipeline.market.panel import Panel
 from alpha_pipeline.market.panel_files import folder_of
 from alpha_pipeline.workers import Work, Workers
+
+if TYPE_CHECKING:
+    from alpha_pipeline.engine.torch_device import TorchEngine
 
 MOST_TRIALS_KEPT = 20_000
 """Trials held in memory, oldest dropped first: some 12 kB each for five years of days."""
@@ -74,7 +76,7 @@ class Trial:
         node: its tree.
         metrics: search window.
         sharpe_one_day_later: search window, the books held one trading day later.
-        missing: share of non-finite cells on the search window (see `coverage.missing_share`).
+        missing: share of non-finite cells on the search window (see `Simulation.missing_share`).
         pnl: float64 [S], daily profit on the search window's days, 0 before the lookback is filled.
         first_day: row of the first profit.
         sealed: the rest of the history.
@@ -129,6 +131,13 @@ class Evaluator:
             each has its part of threads and memory, and so has this process, where `evaluate` and other single
             expressions run. They share the panel's pages, are started when first needed, and end with the evaluator;
             use it as a context manager, or `close`, to end them early.
+        device: where signals are computed: "cpu"; or by torch on "cuda", "cuda:1", …, or on the CPU ("torch-cpu", to
+            check with), which gives figures within a relative 1e-5.
+        store, store_size: where values of operators are kept for other runs and processes (see `engine.stores`), and
+            how many bytes; results do not depend on it.
+
+    Raises:
+        BadInput: resources that cannot be used, or not together.
     """
 
     def __init__(
@@ -140,16 +149,23 @@ class Evaluator:
         threads: int = 2,
         memory: int = 2 << 30,
         workers: int = 1,
+        device: str = "cpu",
+        store: str = "none",
+        store_size: int = 8 << 30,
     ) -> None:
         if workers < 1:
             raise BadInput(f"{workers} workers cannot run anything", "workers", "give 1 or more")
+        if workers > 1 and device != "cpu":
+            raise BadInput(f"{workers} workers cannot share {device}", "workers", "give 1 worker, or the device cpu")
         self.panel = panel
         self.settings = settings or SimulationSettings()
         group_offsets(panel, self.settings.neutralization, panel.shape[1])  # refuses groups that the panel lacks
         self.windows = windows or Windows.by_shares(len(panel.dates))
         self.threads = threads
-        self.engine = self.engine_on(panel, threads=threads, memory=memory // workers)
-        options = {"threads": max(1, threads // workers), "memory": memory // workers}
+        self.store = open_store(store, store_size)
+        self.engine = self._engine(device, memory // workers)
+        options: dict[str, Any] = {"threads": max(1, threads // workers), "memory": memory // workers}
+        options |= {"store": store, "store_size": store_size}
         arguments = (self.settings, self.windows, options)
         self.workers: Workers[str, Figures] = Workers(
             workers, worker, lambda scratch: (_shared(panel, scratch), *arguments), options["threads"]
@@ -162,8 +178,28 @@ class Evaluator:
 
     def engine_on(self, panel: Panel, *, threads: int, memory: int) -> Engine:
         """An engine that reads expressions as this evaluator does, on a panel made from its own."""
-        windows: Literal["partial", "strict"] = "strict" if self.settings.strict_windows else "partial"
-        return Engine(panel, threads=threads, memory=memory, windows=windows, choices=self.settings.language)
+        return Engine(panel, threads=threads, memory=memory, windows=self._reading, choices=self.settings.language)
+
+    def _engine(self, device: str, memory: int) -> Engine | TorchEngine:
+        """The engine of the evaluator's own panel."""
+        choices = self.settings.language
+        if device == "cpu":
+            return Engine(
+                self.panel,
+                threads=self.threads,
+                memory=memory,
+                windows=self._reading,
+                choices=choices,
+                store=self.store,
+            )
+        from alpha_pipeline.engine.torch_device import TorchEngine  # torch takes a second to import
+
+        name = "cpu" if device == "torch-cpu" else device
+        return TorchEngine(self.panel, device=name, memory=memory, windows=self._reading, choices=choices)
+
+    @property
+    def _reading(self) -> Literal["partial", "strict"]:
+        return "strict" if self.settings.strict_windows else "partial"
 
     @cached_property
     def available(self) -> frozenset[str]:
@@ -243,8 +279,7 @@ class Evaluator:
         """Over the workers; neighbours in the engine's order, which have dear parts in common, go to the same one."""
         held = self.panel
         resolved = [resolve(tree, held.fields, held.groups, held.vectors) for tree in trees]
-        worth = Counter({call: uses for call, uses in shared(resolved).items() if cost(call) >= WORTH})
-        order = in_order(resolved, worth)
+        order = in_order(resolved, worth_keeping(resolved))
         jobs = [texts[index] for index in order]  # not trees: they carry hashes, which are a process's own
         with closing(self.workers.run(jobs, self.figures_of)) as found:
             for number, figures in found:
@@ -265,9 +300,11 @@ class Evaluator:
             self._trials.popitem(last=False)
 
     def close(self) -> None:
-        """End the workers and the engine's threads; a later batch starts new ones."""
+        """End the workers and the engine's threads, and let go of the store."""
         self.workers.close()
         self.engine.close()
+        if self.store is not None:
+            self.store.close()
 
     def __enter__(self) -> Evaluator:
         return self
@@ -291,19 +328,13 @@ class Evaluator:
 
     def _figures(self, tree: Node, signal: npt.NDArray[np.float32], threads: int) -> Figures:
         first_row = self.first_row(tree)
-        simulation = simulate(signal, self.panel, self.settings, first_row, threads=threads)
+        simulation = simulate(signal, self.panel, self.settings, first_row, threads=threads, lookback=lookback(tree))
         search = self.windows.search
         rows = {name: self.windows.named(name) for name in ("search", "gate", "full")}
         metrics = {name: measure(simulation, days.start, days.stop) for name, days in rows.items()}
         late = {name: sharpe_one_day_later(simulation, days.start, days.stop) for name, days in rows.items()}
         return Figures(
-            missing=missing_share(
-                signal,
-                self.panel.universe,
-                self.panel.age,
-                lookback(tree),
-                slice(max(search.start, first_row), search.stop),
-            ),
+            missing=simulation.missing_share(max(search.start, first_row), search.stop),
             first_day=simulation.first_day,
             sealed=Sealed(metrics, late, simulation.pnl),
         )

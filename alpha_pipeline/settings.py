@@ -106,6 +106,9 @@ class Settings(BaseSettings):
         threads: of all workers together; results do not depend on it.
         workers: processes that expressions are spread over; results do not depend on it. Each has its part of memory
             and threads.
+        device: where signals are computed: cpu, or cuda by torch (figures within a relative 1e-5).
+        store, store_size: where values of operators are kept for other runs and processes: none, memory, disk:FOLDER or
+            redis://HOST:PORT/NUMBER; and how many bytes. Results do not depend on it.
         gate_from, vault_from: ISO dates that cut the history into search, gate and vault; without them the first
             80 % is search and the rest gate.
         cleaning, membership: the numbers of the cleaning rules, jumps and absurd prices among them, and of the
@@ -129,6 +132,9 @@ class Settings(BaseSettings):
     memory: Memory = 2 << 30
     threads: Annotated[int, _from(1, "setting ALPHA_THREADS")] = max(1, min(os.cpu_count() or 1, 16))
     workers: Annotated[int, _from(1, _option("workers"))] = 1
+    device: str = "cpu"
+    store: str = "none"
+    store_size: Memory = 8 << 30
     gate_from: Day = None
     vault_from: Day = None
     cleaning: CleaningSettings = CleaningSettings()

@@ -1,7 +1,7 @@
 """From a signal to the figures by which WorldQuant BRAIN judges an alpha.
 
 settings.py says how to simulate; simulate.py turns a signal into daily profit and trading, by book.py's compiled row
-step; metrics.py makes figures of them, coverage.py measures what of a signal is missing; windows.py says on which days.
+step, and counts what of the signal is missing; metrics.py makes figures of them; windows.py says on which days.
 identity.py names an alpha. Nothing here knows expressions, storage or selection.
 """
 

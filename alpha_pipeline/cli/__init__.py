@@ -63,6 +63,8 @@ def build_parser() -> argparse.ArgumentParser:
     mine.add_argument("--candidates", type=int, help="distinct expressions to propose (default 500)")
     mine.add_argument("--seed", type=int, help="makes the run repeatable; by default each run has its own")
     mine.add_argument("--workers", type=int, help="processes to spread expressions over (default 1)")
+    mine.add_argument("--device", help="where signals are computed: cpu (default) or cuda")
+    mine.add_argument("--store", help="values kept for other runs: none (default), disk:FOLDER, redis://HOST:PORT/0")
 
     source(add("ingest", "Read prices, clean them, build the panel and make it the current one."))
 

@@ -26,7 +26,7 @@ BEST_FIGURES = {"sharpe": ".2f", "fitness": ".2f", "turnover": ".1%", "returns":
 
 def _settings(options: argparse.Namespace) -> Settings:
     prices = ("source", "path", "groups", "events", "universe")
-    names = ("home", *prices, "memory", "workers", "generator", "candidates", "seed")
+    names = ("home", *prices, "memory", "workers", "device", "store", "generator", "candidates", "seed")
     return load_settings(**{name: getattr(options, name, None) for name in names})
 
 

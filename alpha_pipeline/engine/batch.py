@@ -60,6 +60,11 @@ def run_batch(engine: Engine, nodes: Sequence[Node], consume: Callable[[int, Mat
         wait(workers)
 
 
+def worth_keeping(nodes: Sequence[Node]) -> Counter[Call]:
+    """The parts that several expressions have in common and that are dear enough to be kept: in how many they stand."""
+    return Counter({call: uses for call, uses in tree.shared(nodes).items() if cost(call) >= WORTH})
+
+
 def in_order(nodes: Sequence[Node], worth: Counter[Call]) -> list[int]:
     """The expressions by their dearest shared part, then the next dearest: those alike follow each other.
 
@@ -74,7 +79,7 @@ class _Batch(Generic[R]):
     """Which expressions are still to be run."""
 
     def __init__(self, engine: Engine, nodes: Sequence[Node], consume: Callable[[int, Matrix], R]) -> None:
-        worth = Counter({call: uses for call, uses in tree.shared(nodes).items() if cost(call) >= WORTH})
+        worth = worth_keeping(nodes)
         self._engine = engine
         self._nodes = nodes
         self._consume = consume

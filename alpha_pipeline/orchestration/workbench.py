@@ -200,8 +200,8 @@ class Workbench:
 
     def _evaluator(self, panel: Panel, simulation: SimulationSettings, windows: Windows) -> Evaluator:
         settings = self.settings
-        resources = {"threads": settings.threads, "memory": settings.memory, "workers": settings.workers}
-        return Evaluator(panel, simulation, windows, **resources)
+        names = ("threads", "memory", "workers", "device", "store", "store_size")
+        return Evaluator(panel, simulation, windows, **{name: getattr(settings, name) for name in names})
 
 
 def left_from_earlier(what: str, key: str) -> BadInput:
