@@ -165,7 +165,7 @@ class Evaluator:
         self.store = open_store(store, store_size)
         self.engine = self._engine(device, memory // workers)
         options: dict[str, Any] = {"threads": max(1, threads // workers), "memory": memory // workers}
-        options |= {"store": store, "store_size": store_size}
+        options |= {"store": store, "store_size": store_size // (workers if store == "memory" else 1)}
         arguments = (self.settings, self.windows, options)
         self.workers: Workers[str, Figures] = Workers(
             workers, worker, lambda scratch: (_shared(panel, scratch), *arguments), options["threads"]

@@ -9,7 +9,8 @@ from typing import Any
 from alpha_pipeline import progress
 from alpha_pipeline.cli.display import DONE, INTERRUPTED, Listener, emit, say, show, show_table, warn
 from alpha_pipeline.cli.interrupt import interruptible
-from alpha_pipeline.engine.warmup import warmup
+from alpha_pipeline.cli.warming import backtest
+from alpha_pipeline.engine.warmup import ensure_warm
 from alpha_pipeline.errors import BadInput
 from alpha_pipeline.home import Home
 from alpha_pipeline.market.cleaning import RULES
@@ -100,7 +101,7 @@ def mine(options: argparse.Namespace) -> int:
             return INTERRUPTED
         panel = launcher.workbench.home.panel(version)
         launcher.workbench.evaluator(panel)  # settings that do not fit this panel are told before a run is made
-        warmup(say)
+        ensure_warm(say, further={"backtest": backtest})
         begun = time.perf_counter()
         key = launcher.new_run()
         finished = interruptible(lambda: launcher.generate(key, version), listener.stop)

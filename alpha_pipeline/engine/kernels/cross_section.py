@@ -10,7 +10,6 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from alpha_pipeline.columns import put_run, sizes_of_run, squares_of_run, sum_of_run
 from alpha_pipeline.engine.kernels import rank
@@ -117,6 +116,8 @@ def _winsorize(x: Matrix, std: float, out: Matrix, lo: int, hi: int) -> None:
 
 
 def _quantile(x: Matrix, driver: str, sigma: float, out: Matrix, lo: int, hi: int) -> None:
+    from scipy.special import ndtri  # takes a tenth of a second to import, and few expressions need it
+
     rank.rank_columns(x, out, lo, hi, 0, x.shape[1])
     rows = max(1, STRIP // max(1, out.shape[1]))
     with np.errstate(all="ignore"):

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import Annotated
 
 import numpy as np
-from scipy.special import ndtri
 
 from alpha_pipeline.expression.operator import operator
 from alpha_pipeline.expression.scale import Pure
@@ -207,6 +206,8 @@ def quantile(x: Matrix, *, driver: Driver = "gaussian", sigma: Real = 1.0) -> Ar
     >>> quantile([0.2, 0.5, -0.1, 0.8, 0.3], driver="uniform")
     [-0.15, 0.15, -0.3, 0.3, 0]
     """
+    from scipy.special import ndtri  # takes a tenth of a second to import, and few expressions need it
+
     out = np.full(x.shape, np.nan)
     for day, row in enumerate(x):
         count = max(1, (~np.isnan(row)).sum())

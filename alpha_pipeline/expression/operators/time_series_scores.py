@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated
 
 import numpy as np
-from scipy.special import ndtr, ndtri
 
 from alpha_pipeline.expression.operator import operator
 from alpha_pipeline.expression.operators.time_series import rank_and_count
@@ -68,6 +67,8 @@ def ts_scale(x: Matrix, window: Window, *, constant: Real = 0.0, strict: bool = 
 
 def inverse_distribution(driver: str, share: Array) -> Array:
     """The driver's inverse distribution function; the uniform one lies about 0."""
+    from scipy.special import ndtri  # takes a tenth of a second to import, and few expressions need it
+
     if driver == "gaussian":
         return np.asarray(ndtri(share))
     return share - 0.5 if driver == "uniform" else np.tan(np.pi * (share - 0.5))
@@ -75,6 +76,8 @@ def inverse_distribution(driver: str, share: Array) -> Array:
 
 def distribution(driver: str, score: Array) -> Array:
     """The driver's distribution function; the uniform one has mean 0 and deviation 1."""
+    from scipy.special import ndtr
+
     if driver == "gaussian":
         return np.asarray(ndtr(score))
     if driver == "uniform":
