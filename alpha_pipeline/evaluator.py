@@ -299,6 +299,10 @@ class Evaluator:
         while len(self._trials) > MOST_TRIALS_KEPT:
             self._trials.popitem(last=False)
 
+    def rest(self) -> None:
+        """Give back the memory of what is kept for further batches; trials stay."""
+        self.engine.rest()
+
     def close(self) -> None:
         """End the workers and the engine's threads, and let go of the store."""
         self.workers.close()

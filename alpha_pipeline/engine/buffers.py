@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from alpha_pipeline.engine.kernels.kernel import Matrix
+from alpha_pipeline.engine.pages import fresh
 
 
 class _Lease:
@@ -58,9 +59,14 @@ class Buffers:
         if buffer is None:
             with self._lock:
                 self.allocated += 1
-            buffer = np.empty(self.shape, np.float32)
-            buffer.fill(0)  # touch every page now, once
+            buffer = fresh(self.shape)
         return np.asarray(_Lease(buffer, self._free))
+
+    def release(self) -> None:
+        """Give the memory of all arrays that are not in use back to the machine."""
+        with self._lock:
+            self.allocated -= len(self._free)
+            self._free.clear()
 
     def _reused(self) -> Matrix | None:
         with self._lock:

@@ -138,6 +138,12 @@ class Engine:
         resolved = [self._resolved(node) for node in nodes]
         return run_batch(self, resolved, consume)
 
+    def rest(self) -> None:
+        """Forget what is kept, and give its memory back: for who goes on to other things for a while."""
+        self.cache.clear()
+        self._buffers.release()
+        self._tiled.clear()
+
     def close(self) -> None:
         """End the threads; a later call starts new ones."""
         with self._pool_lock:

@@ -92,6 +92,10 @@ class TorchEngine:
         """Let go of what is on the device; a later call puts it there again."""
         self._device.clear()
 
+    def rest(self) -> None:
+        """Nothing is kept between batches but the fields: as `close`."""
+        self.close()
+
     def __enter__(self) -> TorchEngine:
         return self
 

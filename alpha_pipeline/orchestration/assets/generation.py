@@ -68,6 +68,7 @@ def candidate_batch(
     )
     with reporting(context.log):
         proposals = propose(generator, evaluator, record.candidates)
+    evaluator.rest()  # judging wants memory of its own
     trials = proposals.trials
     workbench.ledger.commit_trials(key, trials_frame(trials, run))
     frame = pl.DataFrame(
