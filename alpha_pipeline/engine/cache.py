@@ -18,7 +18,7 @@ from alpha_pipeline.engine.costs import WORTH, cost
 from alpha_pipeline.engine.kernels.kernel import Matrix
 from alpha_pipeline.expression import Call
 
-LOOKED_AT = 64  # of the values made first, when one has to go
+LOOKED_AT = 24  # of the values made first, when one has to go
 FADING = 0.99  # of a value's worth, with each expression begun since it was last used
 
 

@@ -1,7 +1,7 @@
 """Trees × Panel → signals.
 
 How an expression is evaluated:
-1. `tree.resolve` spells out `adv{N}` and checks the fields and groups it names.
+1. `tree.Resolver` spells out `adv{N}` and checks the fields and groups it names.
 2. `plan` cuts it into units: time-series chains that run in tiles of instruments, cross-sectional ones that run in
    blocks of dates, and operators that run alone. Matrix inputs of operators across instruments are masked to the
    universe, unless `tree.confined` shows there is nothing to mask. Groups are not: everyone's are known.
@@ -95,7 +95,7 @@ class Engine:
         self.cuts_tiles = len(pieces(Along.COLUMNS, panel.shape)) > 1
         one_piece = not self.cuts_tiles and len(pieces(Along.ROWS, panel.shape)) == 1
         self._terms = Terms(panel.shape[1], one_piece, windows == "strict", choices, self.fields, self.groups)
-        self._interned = tree.Interning()
+        self._resolved = tree.Resolver(self.fields, self.groups, self.vectors)
         self._scratch = Scratch()
         self._tiled: dict[str, Tiled] = {}
         self._buffers = Buffers(panel.shape, memory)
@@ -159,9 +159,6 @@ class Engine:
 
     # -- what an evaluation needs ------------------------------------------------------------------------------------
 
-    def _resolved(self, node: Node) -> Node:
-        return self._interned(tree.resolve(node, self.fields, self.groups, self.vectors))
-
     @cached_property
     def keys(self) -> Keys:
         """What values are called in the store."""
@@ -213,7 +210,10 @@ class Engine:
 
     def _split(self, work: Callable[[int, int], None], length: int, cells: int, step: int = 1) -> None:
         """`work(lo, hi)` on parts of [0, length), side by side where that is worth it."""
-        parts = 1 if self.runs_alone() or cells < WORTH_SPLITTING else min(self.threads, length)
+        parts = 1 if cells < WORTH_SPLITTING or self.runs_alone() else min(self.threads, length)
+        if parts == 1:
+            work(0, length)
+            return
         bounds = [min(length, round(length * i / parts / step) * step) for i in range(parts)] + [length]
         others = [self.submit(work, lo, hi) for lo, hi in pairwise(bounds[1:]) if lo < hi]
         try:

@@ -88,7 +88,7 @@ class Evaluation:
 
     def _stored(self, call: Call) -> Matrix:
         """From the engine's store, or made and offered to it."""
-        engine, unit = self._engine, self._plan.units[call]
+        engine, unit = self._engine, self._plan.unit(call)
         store = engine.store
         if store is None or not store.pays(engine.matrix_bytes, seconds := cost(call) * engine.copy_seconds):
             return self._made(unit)

@@ -86,13 +86,26 @@ class Unit:
     last_use: list[int]
 
 
-@dataclass(frozen=True, slots=True)
 class Plan:
-    """The units of an expression, by their calls, and how often each is read by others (the root by the caller)."""
+    """The units of an expression.
 
-    root: Node
-    units: dict[Call, Unit]
-    uses: Counter[Node]
+    Attributes:
+        root: the expression.
+        uses: how often the value of each unit's call is read by others; the root by the caller.
+    """
+
+    def __init__(self, root: Node, terms: Terms) -> None:
+        self.root = root
+        self.uses: Counter[Node] = Counter()
+        self.members: dict[Call, tuple[Along, list[Call]]] = {}  # of each unit's call: all its calls, inputs last
+        self._terms = terms
+
+    def unit(self, call: Call) -> Unit:
+        """The unit that makes a call's value; built when it is asked for, as many values are there already."""
+        along, calls = self.members[call]
+        if along is Along.ALONE:
+            return Unit(call, along, [], [], [])
+        return _unit(call, along, reversed(calls), self._terms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,41 +153,34 @@ def plan(root: Node, keep: Container[Node], terms: Terms) -> Plan:
     Args:
         keep: calls that are to be units of their own.
     """
+    made = Plan(root, terms)
     if not isinstance(root, Call):
-        return Plan(root, {}, Counter())
+        return made
     order = _inputs_first(root)
     along = _along(order, terms.one_piece)
-    leaders: dict[Call, Call | None] = {}  # the unit that uses a call; None: there are several
-    members: dict[Call, list[Call]] = {}
+    users: dict[Call, list[Call]] = {root: []}  # the units that read a call
     for call in reversed(order):
-        leader = leaders.get(call)
-        own = along[call]
+        using, own = users[call], along[call]
+        leader = using[0] if using and all(each is using[0] for each in using) else call
+        how = along[leader]
         if (
-            leader is None
-            or call in keep
-            or (terms.one_piece and own_cost(call) >= WORTH)
-            or (how := along[leader]) is Along.ALONE
+            leader is call
+            or how is Along.ALONE
             or (own is not None and own is not how)
+            or (terms.one_piece and own_cost(call) >= WORTH)
+            or call in keep
         ):
-            leader = call
-            members[call] = []
-            along[call] = own or Along.ROWS
-        members[leader].append(call)
+            leader, how = call, own or Along.ROWS
+            along[call] = how
+            made.members[call] = (how, [])
+            # a unit reads an input once; an operator that runs alone, each time it is written
+            alone = [each for each in using if along[each] is Along.ALONE]
+            made.uses[call] = len(alone) + len({*using}.difference(alone)) if using else 1
+        made.members[leader][1].append(call)
         for argument in call.arguments:
             if isinstance(argument, Call):
-                leaders[argument] = leader if leaders.get(argument, leader) is leader else None
-    units: dict[Call, Unit] = {}
-    uses: Counter[Node] = Counter({root: 1})
-    for leader, calls in members.items():
-        how = along[leader]
-        assert how is not None
-        if how is Along.ALONE:
-            units[leader] = Unit(leader, how, [], [], [])
-            uses.update(argument for argument in leader.arguments if isinstance(argument, Call))
-        else:
-            units[leader] = unit = _unit(leader, how, reversed(calls), terms)
-            uses.update(node for node in unit.inputs if isinstance(node, Call))
-    return Plan(root, units, uses)
+                users.setdefault(argument, []).append(leader)
+    return made
 
 
 VECTORS = frozenset(name for name, operator in OPERATORS.items() if operator.result is ValueType.VECTOR)

@@ -25,76 +25,86 @@ MARKET = "market"
 
 
 def resolve(node: Node, fields: Collection[str], groups: Collection[str], vectors: Collection[str] = ()) -> Node:
-    """The tree with `adv{N}` spelt out as `ts_mean(volume, N)` and the group 1 as `market`.
+    """One tree resolved; see `Resolver`."""
+    return Resolver(fields, groups, vectors)(node)
 
-    Raises:
-        BadInput: a field, group or vector field that the panel does not hold; an operator that does not run here; a
-            text, a vector or a number where it cannot stand.
+
+class Resolver:
+    """Trees with `adv{N}` spelt out as `ts_mean(volume, N)` and the group 1 as `market`.
+
+    What was met before is remembered, and equal subtrees are one object, so that looking one up compares no trees.
+
+    Args:
+        fields, groups, vectors: the names that a panel holds.
     """
-    if isinstance(node, Call) and OPERATORS[node.operator].result is ValueType.VECTOR:
-        raise BadInput(f"{node.operator} gives several numbers a cell", "expression", "put a vec_ operator around it")
-    return _resolved(node, Slot.NUMERIC, {Slot.NUMERIC: fields, Slot.GROUP: groups, Slot.VECTOR: vectors})
-
-
-def _resolved(node: Node, slot: Slot, held: dict[Slot, Collection[str]]) -> Node:
-    """`held`: the names of fields (under NUMERIC), groups and vector fields."""
-    if isinstance(node, Field):
-        return _field(node, slot, held)
-    if isinstance(node, Constant):
-        if slot is Slot.GROUP and node.value != 1:
-            raise BadInput(f"{node.value:g} is no group", "expression", "use 1 for all instruments as one group")
-        return Field(MARKET) if slot is Slot.GROUP else node
-    operator = OPERATORS[node.operator]
-    if operator.elsewhere:
-        raise BadInput(f"{operator.name} runs {operator.elsewhere}, not here", "expression", "leave it out")
-    slots = operator.slots_of(len(node.arguments))
-    arguments = [_resolved(argument, slot, held) for slot, argument in zip(slots, node.arguments, strict=True)]
-    return paired(node.over(arguments))
-
-
-def _field(node: Field, slot: Slot, held: dict[Slot, Collection[str]]) -> Node:
-    name = node.name
-    if node.quoted:
-        raise BadInput(f"the text {name} cannot be an input", "expression", "write a field's name without quotes")
-    if slot is Slot.GROUP:
-        if name not in held[Slot.GROUP]:
-            raise BadInput(f"the panel has no group {name!r}", "expression", f"it has {', '.join(held[Slot.GROUP])}")
-        return node
-    if slot is Slot.VECTOR:
-        if name not in held[Slot.VECTOR]:
-            names = ", ".join(held[Slot.VECTOR]) or "none"
-            raise BadInput(f"the panel has no vector field {name!r}", "expression", f"it has {names}")
-        return node
-    window = adv_window(name)
-    if window is not None:
-        return _resolved(average_volume(window), slot, held)
-    if name not in held[Slot.NUMERIC] and not (slot is Slot.LABELS and name in held[Slot.GROUP]):
-        names = ", ".join(held[Slot.NUMERIC])
-        raise BadInput(f"the panel has no field {name!r}", "expression", f"it has {names} and adv{{N}}")
-    return node
-
-
-class Interning:
-    """Equal subtrees as one object, so that looking one up compares no trees."""
 
     MOST = 200_000
 
-    def __init__(self) -> None:
-        self._known: dict[Node, Node] = {}
+    def __init__(self, fields: Collection[str], groups: Collection[str], vectors: Collection[str] = ()) -> None:
+        self._held = {Slot.NUMERIC: fields, Slot.GROUP: groups, Slot.VECTOR: vectors}
+        self._known: dict[Call, Node] = {}  # as given → as resolved
+        self._same: dict[Node, Node] = {}
 
     def __call__(self, node: Node) -> Node:
-        """The tree in which every subtree is the object it was when first met."""
-        if len(self._known) > self.MOST:
-            self._known = {}
-        return self._one(node)
+        """The resolved tree.
 
-    def _one(self, node: Node) -> Node:
-        found = self._known.get(node)
-        if found is None:
-            if isinstance(node, Call):
-                node = node.over([self._one(argument) for argument in node.arguments])
-            found = self._known.setdefault(node, node)
-        return found
+        Raises:
+            BadInput: a field, group or vector field that the panel does not hold; an operator that does not run here; a
+                text, a vector or a number where it cannot stand.
+        """
+        if isinstance(node, Call) and OPERATORS[node.operator].result is ValueType.VECTOR:
+            raise BadInput(
+                f"{node.operator} gives several numbers a cell", "expression", "put a vec_ operator around it"
+            )
+        if len(self._known) > self.MOST:
+            self._known, self._same = {}, {}
+        return self._resolved(node, Slot.NUMERIC)
+
+    def _resolved(self, node: Node, slot: Slot) -> Node:
+        if isinstance(node, Call):
+            found = self._known.get(node)
+            if found is None:
+                found = self._known[node] = self._call(node)
+            return found
+        resolved = self._field(node, slot) if isinstance(node, Field) else _constant(node, slot)
+        return self._same.setdefault(resolved, resolved)
+
+    def _call(self, call: Call) -> Node:
+        operator = OPERATORS[call.operator]
+        if operator.elsewhere:
+            raise BadInput(f"{operator.name} runs {operator.elsewhere}, not here", "expression", "leave it out")
+        slots = operator.slots_of(len(call.arguments))
+        resolved = paired(call.over([self._resolved(a, slot) for slot, a in zip(slots, call.arguments, strict=True)]))
+        return self._same.setdefault(resolved, resolved)
+
+    def _field(self, node: Field, slot: Slot) -> Node:
+        name, held = node.name, self._held
+        if node.quoted:
+            raise BadInput(f"the text {name} cannot be an input", "expression", "write a field's name without quotes")
+        if slot is Slot.GROUP:
+            if name not in held[Slot.GROUP]:
+                raise BadInput(
+                    f"the panel has no group {name!r}", "expression", f"it has {', '.join(held[Slot.GROUP])}"
+                )
+            return node
+        if slot is Slot.VECTOR:
+            if name not in held[Slot.VECTOR]:
+                names = ", ".join(held[Slot.VECTOR]) or "none"
+                raise BadInput(f"the panel has no vector field {name!r}", "expression", f"it has {names}")
+            return node
+        window = adv_window(name)
+        if window is not None:
+            return self._resolved(average_volume(window), slot)
+        if name not in held[Slot.NUMERIC] and not (slot is Slot.LABELS and name in held[Slot.GROUP]):
+            names = ", ".join(held[Slot.NUMERIC])
+            raise BadInput(f"the panel has no field {name!r}", "expression", f"it has {names} and adv{{N}}")
+        return node
+
+
+def _constant(node: Constant, slot: Slot) -> Node:
+    if slot is Slot.GROUP and node.value != 1:
+        raise BadInput(f"{node.value:g} is no group", "expression", "use 1 for all instruments as one group")
+    return Field(MARKET) if slot is Slot.GROUP else node
 
 
 def masks(operator: Operator) -> bool:

@@ -12,8 +12,15 @@ from alpha_pipeline.evaluator import Evaluator, Trial
 from alpha_pipeline.expression import Node
 from alpha_pipeline.generate.base import Generator, Scored, check_proposals
 
-BATCH = 32
-"""Proposals between two looks at the clock and at the stop flag; also what a generator learns from at once."""
+SMALLEST_BATCH, ROUNDS = 32, 32
+
+
+def batch_of(budget: int) -> int:
+    """Proposals between two looks at the stop flag; also what a generator learns from at once.
+
+    A large budget learns in as many rounds as a small one, of more proposals: these have more parts in common.
+    """
+    return max(SMALLEST_BATCH, budget // ROUNDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +53,7 @@ def propose(generator: Generator, evaluator: Evaluator, budget: int) -> Proposal
     listener.begin("mining", budget)
     try:
         while len(trials) < budget and not (listener.stopped and trials):  # a run of nothing could not be judged
-            nodes = generator.ask(min(BATCH, budget - len(trials)))
+            nodes = generator.ask(min(batch_of(budget), budget - len(trials)))
             if not nodes:
                 exhausted = True
                 break

@@ -16,8 +16,8 @@ from alpha_pipeline.validate.price_level import PriceLevelTest
 from alpha_pipeline.validate.verdict import Candidate
 
 SAMPLE_INSTRUMENTS, SAMPLE_DAYS = 100, 500
-SAMPLE_MEMORY = 64 << 20
-"""Bytes for parts that candidates have in common: 320 matrices."""
+SAMPLE_MEMORY = 128 << 20
+"""Bytes for parts that candidates have in common: 640 matrices."""
 
 PoolCorrelation = Callable[[Sequence[Trial]], dict[str, Nearest]]
 """Asks the ledger for the nearest accepted alpha of each trial, by alpha_id, on search-window days."""

@@ -72,7 +72,7 @@ def planned(text: str, keep: tuple[str, ...] = ()) -> Plan:
 
 def shown(found: Plan) -> dict[str, tuple[str, int]]:
     """Operator of each unit's call: how it is cut, and how many steps it has."""
-    return {call.operator: (unit.along.value, len(unit.steps)) for call, unit in found.units.items()}
+    return {call.operator: (along.value, len(found.unit(call).steps)) for call, (along, _) in found.members.items()}
 
 
 def test_chains_along_time_are_one_unit() -> None:
@@ -101,19 +101,19 @@ def test_what_fields_alone_make_goes_to_its_user() -> None:
 def test_a_part_of_two_units_is_a_unit() -> None:
     found = planned("rank(ts_mean(close, 5)) + ts_delta(ts_mean(close, 5), 2) * ts_mean(rank(volume), 3)")
     part = Call("ts_mean", (Field("close"), parse("5")))
-    assert found.units[part].along is Along.COLUMNS
+    assert found.unit(part).along is Along.COLUMNS
     assert found.uses[part] == 2
 
 
 def test_what_is_to_be_kept_is_a_unit() -> None:
     text, part = "ts_delta(ts_mean(close, 5), 2)", "ts_mean(close, 5)"
-    assert len(planned(text).units) == 1
+    assert len(planned(text).members) == 1
     assert shown(planned(text, (part,))) == {"ts_delta": ("columns", 1), "ts_mean": ("columns", 1)}
 
 
 def test_values_that_may_leave_the_universe_are_masked_once() -> None:
-    unit = planned("rank(ts_mean(close, 5)) + zscore(ts_mean(close, 5))").units
-    (top,) = [each for call, each in unit.items() if call.operator == "add"]
+    found = planned("rank(ts_mean(close, 5)) + zscore(ts_mean(close, 5))")
+    (top,) = [found.unit(call) for call in found.members if call.operator == "add"]
     assert UNIVERSE in top.inputs
     assert len(top.steps) == 4  # mask, rank, zscore, add
 
@@ -124,7 +124,8 @@ def test_places_are_free_after_their_last_use() -> None:
     for _ in range(12):
         text = f"ts_mean({text}, 3) / close"
     scratch = pieces.Scratch()
-    (unit,) = planned(text).units.values()
+    found = planned(text)
+    unit = found.unit(*found.members)
     out = np.empty(PANEL.shape, np.float32)
     pieces.run_piece(unit, [PANEL.fields["close"]], out, 0, (0, 16), scratch)
     assert len(scratch._flat) <= 4

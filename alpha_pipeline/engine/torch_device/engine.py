@@ -57,7 +57,7 @@ class TorchEngine:
         self.panel = panel
         self.windows = windows
         self.choices = choices
-        self._interned = tree.Interning()
+        self._resolved = tree.Resolver(panel.fields, panel.groups, panel.vectors)
         self._device = Device(panel, device, memory, windows == "strict", choices)
 
     @property
@@ -103,9 +103,6 @@ class TorchEngine:
         self.close()
 
     # -- a batch -----------------------------------------------------------------------------------------------------
-
-    def _resolved(self, node: Node) -> Node:
-        return self._interned(tree.resolve(node, self.panel.fields, self.panel.groups, self.panel.vectors))
 
     def _run(
         self, nodes: Sequence[Node], consume: Callable[[int, Matrix], R], deadline: float | None
