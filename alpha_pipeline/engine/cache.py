@@ -18,8 +18,8 @@ from alpha_pipeline.engine.costs import WORTH, cost
 from alpha_pipeline.engine.kernels.kernel import Matrix
 from alpha_pipeline.expression import Call
 
-LOOKED_AT = 24  # of the values made first, when one has to go
-FADING = 0.99  # of a value's worth, with each expression begun since it was last used
+LOOKED_AT = 48  # of the values made first, when one has to go
+FADING = 0.995  # of a value's worth, with each expression begun since it was last used
 
 
 @dataclass(slots=True)
