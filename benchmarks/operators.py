@@ -18,8 +18,8 @@ import numpy as np
 from alpha_pipeline.backtest.settings import SimulationSettings
 from alpha_pipeline.backtest.simulate import simulate
 from alpha_pipeline.engine import Engine, warmup
+from alpha_pipeline.engine.arguments import setting_values
 from alpha_pipeline.engine.kernels import KERNELS
-from alpha_pipeline.engine.plan import setting_values
 from alpha_pipeline.expression import DEFAULT_CHOICES, OPERATORS, Call, Constant, Field, Node, Slot, lookback, parse
 from alpha_pipeline.market.panel import Panel
 from benchmarks.panels import DAYS, INSTRUMENTS, random_panel

@@ -9,26 +9,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from alpha_pipeline.engine.arguments import (
+    MATRICES,
+    leaves_the_universe,
+    number_of,
+    setting_values,
+    typed_attributes,
+    window_of,
+)
 from alpha_pipeline.engine.costs import cost
 from alpha_pipeline.engine.groups import arranged
 from alpha_pipeline.engine.kernels import KERNELS
 from alpha_pipeline.engine.kernels.kernel import Cells, Matrix
 from alpha_pipeline.engine.pieces import Tiled
 from alpha_pipeline.engine.plain import plain_kernel
-from alpha_pipeline.engine.plan import (
-    MASK,
-    MATRICES,
-    UNIVERSE,
-    Along,
-    Plan,
-    Unit,
-    leaves_the_universe,
-    number_of,
-    setting_values,
-    takes_groups,
-    typed_attributes,
-    window_of,
-)
+from alpha_pipeline.engine.plan import MASK, UNIVERSE, Along, Plan, Unit, takes_groups
 from alpha_pipeline.engine.tree import masks
 from alpha_pipeline.expression import OPERATORS, Call, Constant, Field, Node, Operator, Slot
 

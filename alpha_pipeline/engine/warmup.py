@@ -18,8 +18,9 @@ import numpy as np
 from numba.core import event
 
 from alpha_pipeline.engine import compiled
+from alpha_pipeline.engine.arguments import setting_values
 from alpha_pipeline.engine.kernels import KERNELS, Kernel
-from alpha_pipeline.engine.plan import MASK, setting_values
+from alpha_pipeline.engine.plan import MASK
 from alpha_pipeline.expression import DEFAULT_CHOICES, OPERATORS, Choices, Operator, Slot
 from alpha_pipeline.expression.types import AttributeKind, AttributeType, AttributeValue
 

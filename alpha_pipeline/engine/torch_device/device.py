@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from alpha_pipeline.engine import tree
+from alpha_pipeline.engine.arguments import leaves_the_universe, number_of, setting_values, window_of
 from alpha_pipeline.engine.buffers import typed_writable
 from alpha_pipeline.engine.kernels.kernel import Matrix
-from alpha_pipeline.engine.plan import leaves_the_universe, number_of, setting_values, window_of
 from alpha_pipeline.engine.torch_device.host import run_on_host
 from alpha_pipeline.engine.torch_device.kernels import TORCH_KERNELS, TorchKernel
 from alpha_pipeline.engine.torch_device.kernels.grouping import Groups
