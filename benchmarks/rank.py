@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alpha_pipeline.engine.kernels import rank
-from alpha_pipeline.engine.kernels.avx512 import AVAILABLE
 from alpha_pipeline.engine.kernels.kernel import Matrix
+from alpha_pipeline.lanes.avx512 import AVAILABLE
 
 BAR_CONTINUOUS, BAR_ANY = 14.0, 24.0  # multiples of M on one thread
 CONTINUOUS = ("close", "volume", "returns", "mean of returns", "correlation", "normal")

@@ -1,9 +1,8 @@
 """The row step: one day's signal → one day's book → what it earns.
 
 The only implementation of decay → neutralize → scale → truncate → rescale: `run_books` and `write_books` share it.
-They stand in one file with it because numba's disk cache notices changes of the own file only. A row stays in the
-processor's nearest cache while the steps of `columns` and `steps` go over it; sums are float64, and a row's result
-depends on that row's data alone, never on threads or on blocks.
+A row stays in the processor's nearest cache while `steps` and `lanes.runs` go over it; sums are float64, and a row's
+result depends on that row's data alone, never on threads or on blocks.
 """
 
 from __future__ import annotations
@@ -13,9 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from alpha_pipeline.backtest.steps import admit, hold, scale
-from alpha_pipeline.columns import centre_groups, centre_run, sizes_of_run, spread_of_run, sum_of_run
+from alpha_pipeline.backtest.steps import admit, centre_groups, centre_run, hold, scale, spread_of_run
 from alpha_pipeline.jit import njit
+from alpha_pipeline.lanes.runs import sizes_of_run, sum_of_run
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
@@ -141,7 +140,7 @@ def run_books(
     least = np.float32(COUNTED / columns)
     first_book, last_book = first_row + max(decay - 1, 0), days - lag
     for day in range(start - 1 if start > first_book else start, stop):
-        cells, missing = admit(signal[day], member[day], born, np.int32(day - lookback), row)
+        cells, missing = admit(signal, member, day, born, np.int32(day - lookback), row)
         if day >= start:
             results[5, day], results[6, day] = cells, missing
         if not first_book <= day < last_book:
@@ -150,9 +149,9 @@ def run_books(
         book, before = before, book
         held = day + lag
         if written:
-            found = hold(centred, 0.0, factor, before, returns[held], least, book, signal[day])
+            found = hold(centred, 0.0, factor, before, returns, held, least, book, signal, day)
         else:
-            found = hold(row, mean, factor, before, returns[held], least, book, signal[day])
+            found = hold(row, mean, factor, before, returns, held, least, book, signal, day)
         if day >= start:
             for i in range(5):
                 results[i, held] = found[i]
@@ -173,7 +172,7 @@ def write_books(
     row, total, centred = np.empty(columns, np.float32), np.empty(columns), np.empty(columns)
     born = np.zeros(columns, np.int32)  # nothing is counted here
     for day in range(first_book, signal.shape[0]):
-        admit(signal[day], member[day], born, np.int32(day), row)
+        admit(signal, member, day, born, np.int32(day), row)
         written, mean, factor = _signal(signal, member, day, decay, groups, truncation, row, total, centred)
         if written:
             scale(centred, 0.0, factor, books[day])

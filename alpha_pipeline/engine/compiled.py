@@ -57,7 +57,8 @@ def _key() -> str:
     parts = [numba.__version__, sys.version, platform.machine(), llvm.get_host_cpu_name()]
     parts.append(llvm.get_host_cpu_features().flatten())
     package = Path(kernels.__path__[0]).parents[1]
-    for source in sorted([*package.glob("engine/kernels/*.py"), *package.glob("backtest/*.py")]):
+    folders = ("engine/kernels", "backtest", "lanes")
+    for source in sorted([package / "jit.py", *(path for each in folders for path in package.glob(f"{each}/*.py"))]):
         stat = source.stat()
         parts.append(f"{source} {stat.st_mtime_ns} {stat.st_size}")
     for part in parts:

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from alpha_pipeline.engine.kernels import rank, rank_buckets
-from alpha_pipeline.engine.kernels.avx512 import AVAILABLE
 from alpha_pipeline.engine.kernels.kernel import Matrix
+from alpha_pipeline.lanes.avx512 import AVAILABLE
 
 Ranking = Callable[[Matrix, Matrix, int, int, int, int], None]
 FLOAT = np.float32

@@ -1,6 +1,6 @@
 """Across the instruments, row by row (rank has its own module), and the universe mask.
 
-What is compiled adds rows up by the steps of `columns`, in float64. The others are NumPy's, on strips of rows.
+What is compiled adds rows up by the `lanes.runs`, in float64. The others are NumPy's, on strips of rows.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from alpha_pipeline.columns import put_run, sizes_of_run, squares_of_run, sum_of_run
 from alpha_pipeline.engine.kernels import rank
 from alpha_pipeline.engine.kernels.kernel import Kernel, Matrix
 from alpha_pipeline.jit import njit
+from alpha_pipeline.lanes.runs import put_run, sizes_of_run, squares_of_run, sum_of_run
 
 STRIP = 50_000  # cells at a time
 NAN = np.float32(np.nan)

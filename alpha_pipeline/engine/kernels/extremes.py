@@ -12,22 +12,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from alpha_pipeline.engine.kernels.column_types import LANES
-from alpha_pipeline.engine.kernels.columns import (
-    AHEAD,
-    all_of,
-    fetch,
-    load,
-    narrow,
-    run_on_columns,
-    select,
-    size_of,
-    store,
-    whole_float,
-    widen,
-)
+from alpha_pipeline.engine.kernels.columns import AHEAD, run_on_columns
 from alpha_pipeline.engine.kernels.kernel import Kernel, Matrix
 from alpha_pipeline.jit import njit
+from alpha_pipeline.lanes import LANES, all_of, fetch, load, narrow, select, size_of, store, whole_float, widen
 
 INFINITY = np.float32(np.inf)
 NAN = np.float32(np.nan)

@@ -4,7 +4,7 @@ Ranks inside a small group count smaller values, sixteen columns at a time; thos
 at a time. What is one value for a group is one routine with a kind, compiled once; medians are NumPy's
 sorting, and `group_sums` has what NumPy adds up.
 
-Sums of a group are steps of `columns`: a group of seven columns is as good as one of seven hundred.
+Sums of a group are `lanes.runs`: a group of seven columns is as good as one of seven hundred.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from itertools import pairwise
 
 import numpy as np
 
-from alpha_pipeline.columns import ends_of_run, put_run, rank_in_run, squares_of_run, sum_of_run
 from alpha_pipeline.engine.kernels import group_sums
 from alpha_pipeline.engine.kernels.group_backfill import backfill
 from alpha_pipeline.engine.kernels.kernel import Kernel, Matrix, Offsets
 from alpha_pipeline.engine.kernels.rank import rank_columns
 from alpha_pipeline.jit import njit
+from alpha_pipeline.lanes.runs import ends_of_run, put_run, rank_in_run, squares_of_run, sum_of_run
 
 NAN = np.float32(np.nan)
 INFINITY = np.float32(np.inf)

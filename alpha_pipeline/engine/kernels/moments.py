@@ -14,9 +14,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from alpha_pipeline.engine.kernels.column_types import LANES
-from alpha_pipeline.engine.kernels.columns import (
-    AHEAD,
+from alpha_pipeline.engine.kernels.columns import AHEAD, run_on_columns
+from alpha_pipeline.engine.kernels.kernel import Kernel, Matrix
+from alpha_pipeline.jit import njit
+from alpha_pipeline.lanes import (
+    LANES,
     all_of,
     anywhere,
     fetch,
@@ -24,14 +26,11 @@ from alpha_pipeline.engine.kernels.columns import (
     load,
     multiply_add,
     narrow,
-    run_on_columns,
     select,
     size_of,
     store,
     widen,
 )
-from alpha_pipeline.engine.kernels.kernel import Kernel, Matrix
-from alpha_pipeline.jit import njit
 
 CANCELLED = 2.0**-20  # leaves 53 − 20 bits less log2 of the number of steps: more than float32 holds
 INFINITY = np.float32(np.inf)

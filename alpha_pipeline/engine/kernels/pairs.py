@@ -10,9 +10,12 @@ from __future__ import annotations
 import numpy as np
 
 from alpha_pipeline.engine.kernels import joint, regression, slopes
-from alpha_pipeline.engine.kernels.column_types import LANES
-from alpha_pipeline.engine.kernels.columns import (
-    AHEAD,
+from alpha_pipeline.engine.kernels.columns import AHEAD, run_on_columns
+from alpha_pipeline.engine.kernels.kernel import Kernel, Matrix
+from alpha_pipeline.engine.kernels.moments import CANCELLED, INFINITY, NAN, ONE, ZERO
+from alpha_pipeline.jit import njit
+from alpha_pipeline.lanes import (
+    LANES,
     all_of,
     anywhere,
     fetch,
@@ -20,15 +23,11 @@ from alpha_pipeline.engine.kernels.columns import (
     load,
     multiply_add,
     narrow,
-    run_on_columns,
     select,
     size_of,
     store,
     widen,
 )
-from alpha_pipeline.engine.kernels.kernel import Kernel, Matrix
-from alpha_pipeline.engine.kernels.moments import CANCELLED, INFINITY, NAN, ONE, ZERO
-from alpha_pipeline.jit import njit
 
 CORRELATION, COVARIANCE = 0, 1
 

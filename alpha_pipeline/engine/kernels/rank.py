@@ -14,10 +14,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from alpha_pipeline.engine.kernels.avx512 import AVAILABLE
 from alpha_pipeline.engine.kernels.kernel import Kernel, Matrix
 from alpha_pipeline.engine.kernels.rank_buckets import WIDEST, rank_by_buckets
 from alpha_pipeline.jit import njit
+from alpha_pipeline.lanes.avx512 import AVAILABLE
 
 BLOCK = 2**16  # keys sorted at a time: 0.5 MB
 NARROWEST = 800  # columns from which buckets are faster than sorting

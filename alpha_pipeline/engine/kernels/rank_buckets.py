@@ -39,7 +39,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from alpha_pipeline.engine.kernels.avx512 import (
+from alpha_pipeline.engine.kernels.kernel import Matrix
+from alpha_pipeline.jit import njit
+from alpha_pipeline.lanes.avx512 import (
     add_up,
     close_gaps,
     compare,
@@ -50,8 +52,6 @@ from alpha_pipeline.engine.kernels.avx512 import (
     open_gaps,
     steps_above,
 )
-from alpha_pipeline.engine.kernels.kernel import Matrix
-from alpha_pipeline.jit import njit
 
 WIDEST = 30_000  # columns, so that a bucket fits 16 bits
 ROWS = 32  # a block: 0.4 MB of 3,000 columns, which stays in a core's own cache

@@ -1,7 +1,7 @@
 """Running sums along time: ts_sum, ts_mean, ts_decay_linear.
 
 A sum slides: add what enters the window, take away what leaves. Sixteen columns run side by side, their sums in
-registers (see `columns`). Missing values count as 0 and are counted apart.
+registers (see `lanes`). Missing values count as 0 and are counted apart.
 
 Taking away leaves rounding errors behind: after a 1e12 has passed through, a plain sliding sum of small values is wrong
 for ever, and a window of zeros does not sum to zero. Usually nothing is rounded at all: the values of a column are
@@ -17,9 +17,12 @@ import math
 
 import numpy as np
 
-from alpha_pipeline.engine.kernels.column_types import LANES
-from alpha_pipeline.engine.kernels.columns import (
-    AHEAD,
+from alpha_pipeline.engine.kernels.columns import AHEAD, run_on_columns
+from alpha_pipeline.engine.kernels.gathered import DENSE_DECAY, gathered
+from alpha_pipeline.engine.kernels.kernel import Kernel, Matrix
+from alpha_pipeline.jit import njit
+from alpha_pipeline.lanes import (
+    LANES,
     all_of,
     anywhere,
     fetch,
@@ -28,16 +31,12 @@ from alpha_pipeline.engine.kernels.columns import (
     load,
     multiply_add,
     narrow,
-    run_on_columns,
     select,
     size_of,
     smaller,
     store,
     widen,
 )
-from alpha_pipeline.engine.kernels.gathered import DENSE_DECAY, gathered
-from alpha_pipeline.engine.kernels.kernel import Kernel, Matrix
-from alpha_pipeline.jit import njit
 
 INFINITY = np.float32(np.inf)
 NAN = np.float32(np.nan)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from alpha_pipeline.engine.kernels.column_types import LANES
-from alpha_pipeline.engine.kernels.columns import all_of, load, narrow, run_on_columns, store, widen
+from alpha_pipeline.engine.kernels.columns import run_on_columns
 from alpha_pipeline.engine.kernels.kernel import Kernel, Matrix
 from alpha_pipeline.jit import njit
+from alpha_pipeline.lanes import LANES, all_of, load, narrow, store, widen
 
 NAN = np.float32(np.nan)
 

@@ -2,8 +2,6 @@
 
 Of each float32 sixteen bits are kept, mixed of all its bits: where they differ, the values do. Equal ones may be found
 where there are none, once in 65,536 comparisons, so that who finds some looks at the values themselves.
-
-numba's cache notices changes of a kernel's own file only: whoever edits this one empties `__pycache__` as well.
 """
 
 from __future__ import annotations
@@ -14,8 +12,9 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import models, register_model
 
-from alpha_pipeline.engine.kernels.column_types import BITS, FLOATS, INTS, LANES
-from alpha_pipeline.engine.kernels.columns import Signature, place_of, word
+from alpha_pipeline.lanes.intrinsic import Signature, word
+from alpha_pipeline.lanes.places import place_of
+from alpha_pipeline.lanes.types import BITS, FLOATS, INTS, LANES
 
 SHORT = ir.IntType(16)
 ROW, TWO_ROWS = ir.VectorType(SHORT, LANES), ir.VectorType(SHORT, 2 * LANES)

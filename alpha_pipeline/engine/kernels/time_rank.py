@@ -15,21 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from alpha_pipeline.engine.kernels.column_types import LANES
-from alpha_pipeline.engine.kernels.columns import (
-    AHEAD,
-    all_of,
-    anywhere,
-    fetch,
-    load,
-    run_on_columns,
-    select,
-    store,
-    whole_float,
-)
+from alpha_pipeline.engine.kernels.columns import AHEAD, run_on_columns
 from alpha_pipeline.engine.kernels.kernel import Kernel, Matrix
 from alpha_pipeline.engine.kernels.ties import digests_of, far, met, nearer, store_digest
 from alpha_pipeline.jit import njit
+from alpha_pipeline.lanes import LANES, all_of, anywhere, fetch, load, select, store, whole_float
 
 NAN = np.float32(np.nan)
 HALF, ZERO, ONE = np.float32(0.5), np.float32(0), np.float32(1)

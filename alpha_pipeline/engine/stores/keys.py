@@ -33,9 +33,9 @@ MOST_REMEMBERED = 100_000
 
 
 def source_version() -> str:
-    """16 hex digits over the sources that make values: the engine but for its stores, the language, the compiler."""
+    """16 hex digits over the sources that make values: engine but for its stores, `lanes`, language, compiler."""
     digest = hashlib.sha256()
-    for path in [PACKAGE / "jit.py", *_sources("engine"), *_sources("expression")]:
+    for path in [PACKAGE / "jit.py", *_sources("lanes"), *_sources("engine"), *_sources("expression")]:
         digest.update(path.relative_to(PACKAGE).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
 

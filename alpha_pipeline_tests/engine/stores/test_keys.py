@@ -103,7 +103,7 @@ def test_code_and_machine_count(panel: Panel, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_changed_kernel_or_operator_changes_the_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("jit.py", "engine/evaluation.py", "engine/kernels/rank.py", "expression/operators/cross_section.py"):
+    for name in ("jit.py", "lanes/words.py", "engine/plan.py", "engine/kernels/rank.py", "expression/nodes.py"):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("1\n")
@@ -115,7 +115,7 @@ def test_a_changed_kernel_or_operator_changes_the_sources(tmp_path: Path, monkey
     found = [keys.source_version()]
     (stores / "keys.py").write_text("2\n")
     assert keys.source_version() == found[0], "how values are stored is no part of how they are made"
-    for name in ("jit.py", "engine/evaluation.py", "engine/kernels/rank.py", "expression/operators/cross_section.py"):
+    for name in ("jit.py", "lanes/words.py", "engine/plan.py", "engine/kernels/rank.py", "expression/nodes.py"):
         (tmp_path / name).write_text("2\n")
         found.append(keys.source_version())
     assert len(set(found)) == len(found)

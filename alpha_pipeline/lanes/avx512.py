@@ -1,35 +1,25 @@
-"""Steps of sixteen float32 values at a time, written in LLVM's own language for CPUs with AVX-512.
+"""Steps of sixteen float32 values at a time for CPUs with AVX-512 alone, which the other words cannot say.
 
-numba's loops cannot say "look up a table held in registers", "close the gaps" or "count the lanes that hold". Each
-function here is such a step and becomes a few instructions inside the kernel that calls it. None checks bounds: arrays
-must reach 16 elements past the last one in use. Call them only where `AVAILABLE`: elsewhere LLVM aborts the process.
-
-numba's cache notices changes of a kernel's own file only: whoever edits this one empties `__pycache__` as well.
+They look up tables held in registers, close gaps, or gather; each becomes a few instructions inside the kernel that
+calls it. None checks bounds: arrays must reach 16 elements past the last one in use. Call them only where `AVAILABLE`:
+elsewhere LLVM aborts the process.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.core.registry import cpu_target
-from numba.extending import intrinsic
+
+from alpha_pipeline.lanes.intrinsic import Signature, call, word
 
 LANES = 16
 FLOAT, DOUBLE, BIT, SHORT, INT, LONG = ir.FloatType(), ir.DoubleType(), *(ir.IntType(size) for size in (1, 16, 32, 64))
 FLOATS, DOUBLES, BITS, SHORTS, INTS = (ir.VectorType(each, LANES) for each in (FLOAT, DOUBLE, BIT, SHORT, INT))
 NAN = ir.Constant(FLOATS, [ir.Constant(FLOAT, float("nan"))] * LANES)
 ZERO = ir.Constant(FLOATS, [ir.Constant(FLOAT, 0.0)] * LANES)
-
-Signature = tuple[Any, Callable[..., Any]]
-
-
-def _step(function: Callable[..., Signature]) -> Callable[..., Any]:
-    """numba's `intrinsic`, as mypy may see it: called without the typing context."""
-    step: Callable[..., Any] = intrinsic(function)
-    return step
 
 
 def _available() -> bool:
@@ -58,12 +48,6 @@ def _store(context: Any, builder: Any, kind: Any, array: Any, index: Any, value:
     stored.align = value.type.element.get_abi_size(context.target_data)
 
 
-def _call(builder: Any, name: str, result: Any, *arguments: Any) -> Any:
-    kind = ir.FunctionType(result, [each.type for each in arguments])
-    function = cgutils.get_or_insert_function(builder.module, kind, name)  # type: ignore[no-untyped-call]
-    return builder.call(function, arguments)
-
-
 def _variable(builder: Any, value: Any) -> Any:
     return cgutils.alloca_once_value(builder, value)  # type: ignore[no-untyped-call]
 
@@ -80,7 +64,7 @@ def _row(context: Any, builder: Any, kind: Any, row: Any, start: Any, stop: Any,
     lanes = ir.Constant(INTS, list(range(LANES)))
     inside = builder.icmp_signed("<", lanes, _all(builder, builder.trunc(builder.sub(stop, start), INT)))
     place = _place(context, builder, kind, row, start, FLOATS)
-    value = _call(builder, "llvm.masked.load.v16f32.p0", FLOATS, place, inside, NAN)
+    value = call(builder, "llvm.masked.load.v16f32.p0", FLOATS, place, inside, NAN)
     common = _all(builder, common)
     return (
         value,
@@ -91,25 +75,25 @@ def _row(context: Any, builder: Any, kind: Any, row: Any, start: Any, stop: Any,
 
 
 def _count(builder: Any, lanes: Any) -> Any:
-    bits = _call(builder, "llvm.ctpop.i16", SHORT, builder.bitcast(lanes, SHORT))
+    bits = call(builder, "llvm.ctpop.i16", SHORT, builder.bitcast(lanes, SHORT))
     return builder.zext(bits, LONG)
 
 
-@_step
+@word
 def close_gaps(_: Any, row: Any, start: Any, stop: Any, common: Any, values: Any, at: Any) -> Signature:
     """values[at:] = row[start:start + 16], before `stop`, without NaN and `common`. Returns how many."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         row_, start_, stop_, common_, values_, at_ = arguments
         value, _, _, known = _row(context, builder, signature.args[0], row_, start_, stop_, common_)
-        packed = _call(builder, "llvm.x86.avx512.mask.compress.v16f32", FLOATS, value, value, known)
+        packed = call(builder, "llvm.x86.avx512.mask.compress.v16f32", FLOATS, value, value, known)
         _store(context, builder, signature.args[4], values_, at_, packed)
         return _count(builder, known)
 
     return types.int64(row, types.int64, types.int64, types.float32, values, types.int64), generate
 
 
-@_step
+@word
 def locate(_: Any, values: Any, at: Any, tables: Any, last: Any, shift: Any, buckets: Any) -> Signature:
     """buckets[at:at + 16] = bucket of each of values[at:at + 16], which never falls as the value rises.
 
@@ -141,10 +125,10 @@ def locate(_: Any, values: Any, at: Any, tables: Any, last: Any, shift: Any, buc
 
 
 def _look_up(builder: Any, table: Any, index: Any) -> Any:
-    return _call(builder, "llvm.x86.avx512.permvar.sf.512", FLOATS, table, index)
+    return call(builder, "llvm.x86.avx512.permvar.sf.512", FLOATS, table, index)
 
 
-@_step
+@word
 def add_up(_: Any, numbers: Any, count: Any) -> Signature:
     """numbers[:count], rounded up to 16, become their running totals. Returns the largest of the numbers."""
 
@@ -163,25 +147,25 @@ def add_up(_: Any, numbers: Any, count: Any) -> Signature:
             _store(context, builder, signature.args[0], numbers_, start, total)
             last = ir.Constant(INTS, [LANES - 1] * LANES)
             builder.store(builder.shuffle_vector(total, total, last), carried)
-        return _call(builder, "llvm.vector.reduce.smax.v16i32", INT, builder.load(largest))
+        return call(builder, "llvm.vector.reduce.smax.v16i32", INT, builder.load(largest))
 
     return types.int32(numbers, types.int64), generate
 
 
-@_step
+@word
 def fetch_for_writing(_: Any, row: Any, start: Any) -> Signature:
     """Have row[start] on its way to the first cache by the time it is written to."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         row_, start_ = arguments
         place = _place(context, builder, signature.args[0], row_, start_, FLOATS)
-        _call(builder, "llvm.prefetch.p0", ir.VoidType(), place, INT(1), INT(3), INT(1))
+        call(builder, "llvm.prefetch.p0", ir.VoidType(), place, INT(1), INT(3), INT(1))
         return context.get_dummy_value()
 
     return types.void(row, types.int64), generate
 
 
-@_step
+@word
 def compare(_: Any, value: Any, others: Any, start: Any) -> Signature:
     """How many of others[start:start + 16] are below `value`, plus how many are at most `value`."""
 
@@ -190,12 +174,12 @@ def compare(_: Any, value: Any, others: Any, start: Any) -> Signature:
         window, value_ = _load(context, builder, signature.args[1], others_, start_), _all(builder, value_)
         below, to = builder.fcmp_ordered("<", window, value_), builder.fcmp_ordered("<=", window, value_)
         both = builder.shuffle_vector(below, to, ir.Constant(ir.VectorType(INT, 32), list(range(32))))
-        return _call(builder, "llvm.ctpop.i32", INT, builder.bitcast(both, INT))
+        return call(builder, "llvm.ctpop.i32", INT, builder.bitcast(both, INT))
 
     return types.int32(types.float32, others, types.int64), generate
 
 
-@_step
+@word
 def steps_above(_: Any, numbers: Any, start: Any, stop: Any, size: Any, found: Any, at: Any) -> Signature:
     """found[at:] = those k of start … start + 15, before `stop`, where numbers[k + 1] − numbers[k] > size. How many."""
 
@@ -206,14 +190,14 @@ def steps_above(_: Any, numbers: Any, start: Any, stop: Any, size: Any, found: A
         index = builder.add(ir.Constant(INTS, list(range(LANES))), _all(builder, builder.trunc(start_, INT)))
         inside = builder.icmp_signed("<", index, _all(builder, builder.trunc(stop_, INT)))
         above = builder.and_(inside, builder.icmp_signed(">", builder.sub(there, here), _all(builder, size_)))
-        packed = _call(builder, "llvm.x86.avx512.mask.compress.v16i32", INTS, index, index, above)
+        packed = call(builder, "llvm.x86.avx512.mask.compress.v16i32", INTS, index, index, above)
         _store(context, builder, signature.args[4], found_, at_, packed)
         return _count(builder, above)
 
     return types.int64(numbers, types.int64, types.int64, types.int32, found, types.int64), generate
 
 
-@_step
+@word
 def lowest_and_highest(_: Any, values: Any, start: Any) -> Signature:
     """The least and the greatest of values[start:start + 16], of which none may be NaN."""
 
@@ -232,7 +216,7 @@ def lowest_and_highest(_: Any, values: Any, start: Any) -> Signature:
     return pair(values, types.int64), generate
 
 
-@_step
+@word
 def crowded_of(_: Any, buckets: Any, start: Any, stop: Any, crowds: Any, members: Any, at: Any) -> Signature:
     """members[at:] = those k of start … start + 15, before `stop`, where crowds[buckets[k]] ≥ 0. Returns how many."""
 
@@ -244,17 +228,17 @@ def crowded_of(_: Any, buckets: Any, start: Any, stop: Any, crowds: Any, members
         none = ir.Constant(INTS, [-1] * LANES)
         place = _place(context, builder, signature.args[3], crowds_, LONG(0), INT)
         gather = "llvm.x86.avx512.mask.gather.dpi.512"
-        crowd = _call(builder, gather, INTS, none, place, bucket, inside, INT(4))
+        crowd = call(builder, gather, INTS, none, place, bucket, inside, INT(4))
         crowded = builder.icmp_signed(">", crowd, none)
         here = builder.add(numbers, _all(builder, builder.trunc(start_, INT)))
-        packed = _call(builder, "llvm.x86.avx512.mask.compress.v16i32", INTS, here, here, crowded)
+        packed = call(builder, "llvm.x86.avx512.mask.compress.v16i32", INTS, here, here, crowded)
         _store(context, builder, signature.args[4], members_, at_, packed)
         return _count(builder, crowded)
 
     return types.int64(buckets, types.int64, types.int64, crowds, members, types.int64), generate
 
 
-@_step
+@word
 def open_gaps(
     _: Any, row: Any, start: Any, stop: Any, common: Any, its_rank: Any, numbers: Any, at: Any, factor: Any, result: Any
 ) -> Signature:
@@ -270,9 +254,9 @@ def open_gaps(
         number = builder.sitofp(_load(context, builder, signature.args[5], numbers_, at_, INTS), DOUBLES)
         product = builder.fptrunc(builder.fmul(number, _all(builder, factor_)), FLOATS)
         others = builder.select(shared, _all(builder, its_rank_), NAN)
-        spread = _call(builder, "llvm.x86.avx512.mask.expand.v16f32", FLOATS, product, others, known)
+        spread = call(builder, "llvm.x86.avx512.mask.expand.v16f32", FLOATS, product, others, known)
         place = _place(context, builder, signature.args[8], result_, start_, FLOATS)
-        _call(builder, "llvm.masked.store.v16f32.p0", ir.VoidType(), spread, place, inside)
+        call(builder, "llvm.masked.store.v16f32.p0", ir.VoidType(), spread, place, inside)
         return _count(builder, known)
 
     arguments = (

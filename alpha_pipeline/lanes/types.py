@@ -1,4 +1,4 @@
-"""The types behind `columns`: sixteen numbers side by side as one numba value, and the operators between two."""
+"""Sixteen numbers side by side as one numba value, and the operators between two of them."""
 
 from __future__ import annotations
 
@@ -41,6 +41,14 @@ class Lanes(types.Type):
 
 
 FLOATS, DOUBLES, INTS, LONGS, BITS = (Lanes(element) for element in ELEMENTS)
+
+
+def lanes_of(scalar: Any) -> Lanes:
+    """The lanes of a scalar's type; float64 where it is none of the others."""
+    for kind, name in ((FLOATS, "float32"), (INTS, "int32"), (LONGS, "int64")):
+        if str(scalar) == name:
+            return kind
+    return DOUBLES
 
 
 @register_model(Lanes)
