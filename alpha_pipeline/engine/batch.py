@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import wait
+from concurrent.futures import Future, wait
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -42,8 +42,9 @@ def run_batch(engine: Engine, nodes: Sequence[Node], consume: Callable[[int, Mat
         finally:
             finished.put(None)
 
-    workers = [engine.submit(work) for _ in range(min(engine.threads, len(nodes)))]
+    workers: list[Future[None]] = []
     try:
+        workers += [engine.submit(work) for _ in range(min(engine.threads, len(nodes)))]
         working = len(workers)
         while working:
             result = finished.get()
@@ -55,9 +56,7 @@ def run_batch(engine: Engine, nodes: Sequence[Node], consume: Callable[[int, Mat
                 yield result
     finally:
         batch.end()
-        for worker in workers:
-            worker.cancel()
-        wait(workers)
+        wait([worker for worker in workers if not worker.cancel()])
 
 
 def worth_keeping(nodes: Sequence[Node]) -> Counter[Call]:
@@ -70,7 +69,7 @@ def in_order(nodes: Sequence[Node], worth: Counter[Call]) -> list[int]:
 
     A part is let go soon after it was made, then, and memory goes further.
     """
-    place = {call: at for at, call in enumerate(sorted(worth, key=lambda call: (-cost(call), str(call))))}
+    place = {call: at for at, call in enumerate(sorted(worth, key=lambda call: -cost(call)))}
     keys = [sorted(place[call] for call in tree.calls(node) if call in place) for node in nodes]
     return sorted(range(len(nodes)), key=lambda index: (not keys[index], keys[index], index))
 
@@ -92,11 +91,14 @@ class _Batch(Generic[R]):
     def next(self) -> int | None:
         """The expression to run now; None when there is none left."""
         with self._lock:
-            for at, index in enumerate(self._waiting[:LOOK_AHEAD]):
-                dearest = self._dearest[index]
-                if dearest is None or not self._engine.cache.being_made(dearest):
-                    return self._waiting.pop(at)
-            return self._waiting.pop(0) if self._waiting else None
+            if not self._waiting:
+                return None
+            free = (at for at, index in enumerate(self._waiting[:LOOK_AHEAD]) if not self._waits(index))
+            return self._waiting.pop(next(free, 0))
+
+    def _waits(self, index: int) -> bool:
+        dearest = self._dearest[index]
+        return dearest is not None and self._engine.cache.being_made(dearest)
 
     def one(self, index: int) -> R:
         """Run one expression."""

@@ -59,14 +59,20 @@ class Buffers:
         if buffer is None:
             with self._lock:
                 self.allocated += 1
-            buffer = fresh(self.shape)
+            try:
+                buffer = fresh(self.shape)
+            except BaseException:
+                with self._lock:
+                    self.allocated -= 1
+                raise
         return np.asarray(_Lease(buffer, self._free))
 
     def release(self) -> None:
         """Give the memory of all arrays that are not in use back to the machine."""
         with self._lock:
-            self.allocated -= len(self._free)
-            self._free.clear()
+            while self._free:
+                self._free.pop()
+                self.allocated -= 1
 
     def _reused(self) -> Matrix | None:
         with self._lock:

@@ -36,9 +36,10 @@ class SubtreeCache:
     def __init__(self) -> None:
         self._left: Counter[Call] = Counter()  # expressions of running batches that are not done, by shared call
         self._values: dict[Call, _Kept] = {}
-        self._making: dict[Call, int] = {}  # by thread
+        self._making: dict[Call, int] = {}  # and the thread that is at it
         self._begun = 0
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)  # for waiting only: an interrupt may hit its Python code
 
     def __contains__(self, call: object) -> bool:
         """Whether a plan should stop at this call: its value is here, or will be wanted by others."""
@@ -46,7 +47,7 @@ class SubtreeCache:
 
     def expect(self, expressions: int, uses: Counter[Call]) -> None:
         """Announce a batch of so many expressions: how many of them hold each call worth keeping."""
-        with self._changed:
+        with self._lock:
             self._begun += expressions
             self._left.update(uses)
 
@@ -56,7 +57,7 @@ class SubtreeCache:
         Waits while another thread makes a value that is shared. No two threads wait for each other: whoever makes a
         value waits for parts of it only.
         """
-        with self._changed:
+        with self._lock:
             while True:
                 kept = self._values.get(call)
                 if kept is not None:
@@ -65,7 +66,7 @@ class SubtreeCache:
                     return kept.value
                 if self._left.get(call, 0) < 2:
                     return None
-                if call not in self._making:
+                if self._making.get(call) in (None, threading.get_ident()):  # its own: left by an interrupt
                     self._making[call] = threading.get_ident()
                     return None
                 self._changed.wait()
@@ -80,7 +81,7 @@ class SubtreeCache:
         Args:
             lasting: worth keeping beyond what the batch is known to need.
         """
-        with self._changed:
+        with self._lock:
             if lasting or self._left.get(call, 0) > 1:
                 worth = cost(call)
                 if worth >= WORTH:
@@ -90,13 +91,13 @@ class SubtreeCache:
 
     def abandon(self, call: Call) -> None:
         """It could not be made: let somebody else try."""
-        with self._changed:
+        with self._lock:
             if self._making.pop(call, None) is not None:
                 self._changed.notify_all()
 
     def done(self, calls: Iterable[Call]) -> None:
         """An expression with these shared calls is finished."""
-        with self._changed:
+        with self._lock:
             for call in calls:
                 if call in self._left:
                     self._left[call] -= 1
@@ -105,15 +106,21 @@ class SubtreeCache:
 
     def drop_least(self) -> bool:
         """Forget the value that is worth least; False if there is none."""
-        with self._changed:
+        with self._lock:
             if not self._values:
                 return False
             del self._values[min(islice(self._values, LOOKED_AT), key=self._worth)]
             return True
 
+    def holds(self, call: Call, value: Matrix) -> bool:
+        """Whether this very matrix is kept as the call's value."""
+        with self._lock:
+            kept = self._values.get(call)
+            return kept is not None and kept.value is value
+
     def clear(self) -> None:
         """Forget all values."""
-        with self._changed:
+        with self._lock:
             self._values.clear()
 
     def _worth(self, call: Call) -> float:

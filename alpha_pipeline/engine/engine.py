@@ -94,7 +94,7 @@ class Engine:
         self.cache = SubtreeCache()
         self.cuts_tiles = len(pieces(Along.COLUMNS, panel.shape)) > 1
         one_piece = not self.cuts_tiles and len(pieces(Along.ROWS, panel.shape)) == 1
-        self._terms = Terms(panel.shape[1], one_piece, windows == "strict", choices, self.fields, self.groups)
+        self._terms = Terms(one_piece, windows == "strict", choices, self.fields, self.groups)
         self._resolved = tree.Resolver(self.fields, self.groups, self.vectors)
         self._scratch = Scratch()
         self._tiled: dict[str, Tiled] = {}
@@ -120,7 +120,7 @@ class Engine:
         resolved = self._resolved(node)
         self.cache.expect(1, Counter())
         value = self.value(resolved, deadline)
-        if isinstance(resolved, Call):
+        if isinstance(resolved, Call) and not self.cache.holds(resolved, value):
             return value
         own = self.take()
         np.copyto(own, value)
@@ -143,13 +143,14 @@ class Engine:
         self.cache.clear()
         self._buffers.release()
         self._tiled.clear()
+        self._scratch = Scratch()
 
     def close(self) -> None:
         """End the threads; a later call starts new ones."""
         with self._pool_lock:
-            if self._pool is not None:
-                self._pool.shutdown(wait=True)
-                self._pool = None
+            pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.shutdown(wait=not self.runs_alone())  # one of its own threads cannot wait for itself
 
     def __enter__(self) -> Engine:
         return self
@@ -180,7 +181,7 @@ class Engine:
         if (
             unit.along is Along.COLUMNS and len(unit.steps) == 1
         ):  # nothing in between: a tile would be a copy for nothing
-            return self.apply(unit.steps[0].kernel, arguments_of(unit, inputs))
+            return self.apply(unit.steps[0].kernel, arguments_of(unit, inputs, self.panel.shape[1]))
         out = self.take()
         parts = pieces(unit.along, out.shape)
 
@@ -215,12 +216,17 @@ class Engine:
             work(0, length)
             return
         bounds = [min(length, round(length * i / parts / step) * step) for i in range(parts)] + [length]
-        others = [self.submit(work, lo, hi) for lo, hi in pairwise(bounds[1:]) if lo < hi]
+        others = [(self.submit(work, lo, hi), lo, hi) for lo, hi in pairwise(bounds[1:]) if lo < hi]
+        begun = []
         try:
             work(0, bounds[1])
+            for other, lo, hi in others:
+                if other.cancel():  # nobody is at it: all threads may be waiting for what this one makes
+                    work(lo, hi)
         finally:
-            wait(others)  # whatever happens here, nobody writes to the matrix after this
-        for other in others:
+            begun = [other for other, _, _ in others if not other.cancel()]
+            wait(begun)  # whatever happens here, nobody writes to the matrix after this
+        for other in begun:
             other.result()
 
     def runs_alone(self) -> bool:

@@ -70,10 +70,10 @@ class Evaluation:
         if value is None:
             try:
                 value = self._stored(call)
+                self._engine.cache.put(call, value, lasting=call != self._plan.root)
             except BaseException:
                 self._engine.cache.abandon(call)
                 raise
-            self._engine.cache.put(call, value, lasting=call != self._plan.root)
         self._uses[call] -= 1
         if self._uses[call] > 0:
             self._values[call] = value

@@ -59,15 +59,20 @@ def pieces(along: Along, shape: tuple[int, ...]) -> list[tuple[int, int]]:
     return [(lo, min(lo + size, length)) for lo in range(0, length, size)]
 
 
-def arguments_of(unit: Unit, inputs: Sequence[NDArray[Any] | Tiled]) -> list[Any]:
+def arguments_of(unit: Unit, inputs: Sequence[NDArray[Any] | Tiled], columns: int) -> list[Any]:
     """What the kernel of a unit of one step is handed when it runs on whole matrices."""
     (step,) = unit.steps
     arguments = step.arguments.copy()
     for position, place in step.takes:
         arguments[position] = inputs[~place]
-    for position, row in step.numbers:
-        arguments[position] = row
+    for position, number in step.numbers:
+        arguments[position] = _row(number, columns)
     return arguments
+
+
+def _row(number: float, columns: int) -> Matrix:
+    """A number in the place of a matrix."""
+    return np.full((1, columns), number, np.float32)
 
 
 def run_piece(
@@ -105,8 +110,8 @@ def run_piece(
                     value = value[lo:hi]
                 values[place] = value
             arguments[position] = value
-        for position, row in step.numbers:
-            arguments[position] = row[:, :columns]
+        for position, constant in step.numbers:
+            arguments[position] = _row(constant, columns)
         if at == last and not tile:
             result = out if unit.along is Along.COLUMNS else out[lo:hi]
         else:

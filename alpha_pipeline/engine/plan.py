@@ -20,9 +20,6 @@ from enum import Enum
 from functools import cache
 from typing import Any, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
 from alpha_pipeline.engine import tree
 from alpha_pipeline.engine.arguments import MATRICES, leaves_the_universe, number_of, setting_values, window_of
 from alpha_pipeline.engine.costs import WORTH, own_cost
@@ -58,13 +55,13 @@ class Step:
         kernel: what runs.
         arguments: all of them, with gaps where values of the piece go.
         takes: (position, place) of those values.
-        numbers: (position, row) of constants in the place of a matrix: float32 [1, instruments].
+        numbers: (position, number) of constants in the place of a matrix.
     """
 
     kernel: Kernel
     arguments: list[Any]
     takes: list[tuple[int, int]]
-    numbers: list[tuple[int, NDArray[np.float32]]]
+    numbers: list[tuple[int, float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +88,13 @@ class Plan:
     Attributes:
         root: the expression.
         uses: how often the value of each unit's call is read by others; the root by the caller.
+        members: of each unit's call, how the unit is cut and all its calls, inputs last.
     """
 
     def __init__(self, root: Node, terms: Terms) -> None:
         self.root = root
         self.uses: Counter[Node] = Counter()
-        self.members: dict[Call, tuple[Along, list[Call]]] = {}  # of each unit's call: all its calls, inputs last
+        self.members: dict[Call, tuple[Along, list[Call]]] = {}
         self._terms = terms
 
     def unit(self, call: Call) -> Unit:
@@ -117,7 +115,6 @@ class Terms:
         made: steps of calls met before.
     """
 
-    instruments: int
     one_piece: bool
     strict: bool
     choices: Choices
@@ -143,7 +140,7 @@ class _Template(NamedTuple):
     kernel: Kernel
     arguments: list[Any]
     takes: list[tuple[int, Node, bool]]
-    numbers: list[tuple[int, NDArray[np.float32]]]
+    numbers: list[tuple[int, float]]
 
 
 def plan(root: Node, keep: Container[Node], terms: Terms) -> Plan:
@@ -266,7 +263,7 @@ def _unit(leader: Call, along: Along, calls: Iterable[Call], terms: Terms) -> Un
 
     for call in calls:
         template = terms.template(call)
-        takes: list[tuple[int, int]] = []
+        wanted: list[tuple[int, Node]] = []
         for position, node, masked in template.takes:
             if masked:
                 outside = Call(" masked", (node,))
@@ -275,7 +272,8 @@ def _unit(leader: Call, along: Along, calls: Iterable[Call], terms: Terms) -> Un
                     places[outside] = len(steps)
                     steps.append(Step(MASK, [None, None], mask_takes, []))
                 node = outside
-            takes.append((position, place_of(node)))
+            wanted.append((position, node))
+        takes = [(position, place_of(node)) for position, node in wanted]  # after all masks: `last` counts steps
         places[call] = len(steps)
         steps.append(Step(template.kernel, template.arguments, takes, template.numbers))
     count = len(steps)
@@ -289,13 +287,13 @@ def _template(call: Call, terms: Terms) -> _Template:
     masked = tree.masks(operator)
     arguments: list[Any] = []
     takes: list[tuple[int, Node, bool]] = []
-    numbers: list[tuple[int, NDArray[np.float32]]] = []
+    numbers: list[tuple[int, float]] = []
     for slot, argument in zip(operator.slots_of(len(call.arguments)), call.arguments, strict=True):
         at = len(arguments)
         if slot in MATRICES:
             arguments.append(None)
             if isinstance(argument, Constant) and kernel.broadcasts:
-                numbers.append((at, np.full((1, terms.instruments), argument.value, np.float32)))
+                numbers.append((at, argument.value))
             else:
                 takes.append((at, argument, masked and leaves_the_universe(argument, terms.fields)))
         elif slot is Slot.WINDOW:

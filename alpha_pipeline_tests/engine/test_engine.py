@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from alpha_pipeline.engine import Engine, EvaluationTimeout, kernels, tree, warmup
+from alpha_pipeline.engine import engine as engine_module
 from alpha_pipeline.engine.groups import offsets_of
 from alpha_pipeline.engine.kernels import KERNELS, Kernel
 from alpha_pipeline.engine.kernels.kernel import Cells
@@ -308,6 +309,65 @@ def test_consuming_may_use_the_engine(panel: Panel, values: list[np.ndarray[Any,
     with Engine(panel, threads=2) as engine:
         for _, same in engine.map(NODES, lambda index, value: same_bits(engine.evaluate(NODES[index]), values[index])):
             assert same
+
+
+def test_an_expression_beside_a_batch_that_waits_for_its_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All threads wait for a shared part that the caller is making: nobody is left to take its pieces but itself."""
+    monkeypatch.setattr(engine_module, "WORTH_SPLITTING", 1)
+    small = random_panel(3, days=120, instruments=80)
+    parts = [f"ts_corr(ts_rank(close, {n}), ts_rank(volume, {n}), 60)" for n in (20, 40, 60, 80)]
+    nodes = [parse(f"{name}({part}) + {n}") for part in parts for name in ("rank", "zscore") for n in range(2)]
+    done = threading.Event()
+
+    def both() -> None:
+        with Engine(small, threads=2) as engine:
+            for _ in range(10):
+                engine.cache.clear()
+                for index, _ in engine.map(nodes, lambda index, value: index):
+                    engine.evaluate(parse(f"abs({parts[index // 4]})"))
+        done.set()
+
+    threading.Thread(target=both, daemon=True).start()
+    assert done.wait(60)
+
+
+def test_a_result_is_the_callers_to_write_to(panel: Panel) -> None:
+    engine = Engine(panel, threads=1)
+    node, part = parse("rank(ts_rank(close, 20))"), parse("ts_rank(close, 20)")
+    good = engine.evaluate(node).copy()
+    mine = engine.evaluate(part)
+    assert part in engine.cache
+    mine[:] = 0
+    assert same_bits(engine.evaluate(node), good)
+
+
+def test_a_claim_that_an_interrupt_left_is_taken_up_again(panel: Panel) -> None:
+    engine = Engine(panel, threads=1)
+    nodes = [parse(f"{name}(ts_rank(close, 20))") for name in ("rank", "zscore")]
+    part = engine._resolved(parse("ts_rank(close, 20)"))
+    assert isinstance(part, Call)
+    engine.cache._making[part] = threading.get_ident()
+    assert len(list(engine.map(nodes, lambda index, value: index))) == 2
+
+
+def test_memory_that_cannot_be_had_is_not_counted(panel: Panel, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = Engine(panel, threads=1)
+
+    def refused(shape: tuple[int, int]) -> Any:
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr("alpha_pipeline.engine.buffers.fresh", refused)
+        with pytest.raises(MemoryError):
+            engine.evaluate(NODES[0])
+    assert engine._buffers.allocated == 0
+
+
+def test_closing_from_inside_leaves_an_engine_that_works(panel: Panel) -> None:
+    engine = Engine(panel, threads=2)
+    list(engine.map(NODES[:4], lambda index, value: engine.close()))
+    assert len(list(engine.map(NODES[:4], lambda index, value: index))) == 4
+    engine.close()
 
 
 def compiled_functions() -> dict[str, Any]:

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from alpha_pipeline.engine import Engine, pieces
+from alpha_pipeline.engine.arguments import MATRICES
+from alpha_pipeline.engine.kernels import KERNELS
 from alpha_pipeline.engine.plan import UNIVERSE, Along, Plan, plan
-from alpha_pipeline.expression import Call, Field, Node, parse
+from alpha_pipeline.expression import DEFAULT_CHOICES, OPERATORS, Call, Constant, Field, Node, parse
 from alpha_pipeline.generate import SearchSettings, make_generator
 from alpha_pipeline_tests.engine.checks import same_bits
 from alpha_pipeline_tests.engine.panels import random_panel
@@ -129,3 +131,33 @@ def test_places_are_free_after_their_last_use() -> None:
     out = np.empty(PANEL.shape, np.float32)
     pieces.run_piece(unit, [PANEL.fields["close"]], out, 0, (0, 16), scratch)
     assert len(scratch._flat) <= 4
+
+
+@pytest.mark.parametrize(
+    "text", ["close ^ (is_nan(volume) * 0 + {})", "signed_power(returns, is_nan(volume) * 0 + {})"]
+)
+@pytest.mark.parametrize("exponent", ["0.5", "2", "1", "-1", "0.7"])
+def test_a_power_does_not_depend_on_how_rows_are_cut(text: str, exponent: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A strip of one row of equal exponents looks like a constant, and is no other power for that."""
+    node = parse(text.format(exponent))
+    whole = Engine(PANEL, threads=1).evaluate(node)
+    monkeypatch.setattr(pieces, "BLOCK_CELLS", 1)
+    assert same_bits(Engine(PANEL, threads=1).evaluate(node), whole)
+    constant = parse(text.replace("is_nan(volume) * 0 + ", "").replace("is_nan(low) * 0 + ", "").format(exponent))
+    np.testing.assert_allclose(Engine(PANEL, threads=1).evaluate(constant), whole, rtol=2e-6)
+
+
+@pytest.mark.parametrize("name", [name for name in OPERATORS if name in KERNELS and KERNELS[name].broadcasts])
+def test_numbers_may_stand_in_any_place(name: str) -> None:
+    """The shape of the first input is not that of the result."""
+    operator = OPERATORS[name]
+    for number in operator.numeric_positions:
+        arguments: list[Node] = [Field("returns")] * operator.arity
+        if any(slot not in MATRICES for slot in operator.slots) or operator.arity < 2:
+            continue
+        arguments[number] = Constant(2.0)
+        value = Engine(PANEL, threads=1).evaluate(Call(name, tuple(arguments)))
+        given = [np.full(PANEL.shape, 2.0) if at == number else PANEL.fields["returns"] for at in range(operator.arity)]
+        with np.errstate(all="ignore"):
+            expected = operator.run_plain([np.asarray(each, np.float64) for each in given], (), DEFAULT_CHOICES)
+        np.testing.assert_allclose(value, expected, rtol=1e-5)
