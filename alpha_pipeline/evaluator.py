@@ -24,7 +24,7 @@ from alpha_pipeline.backtest.simulate import group_offsets
 from alpha_pipeline.engine import Engine
 from alpha_pipeline.engine.batch import in_order, worth_keeping
 from alpha_pipeline.engine.stores import open_store
-from alpha_pipeline.engine.tree import resolve
+from alpha_pipeline.engine.tree import Resolver
 from alpha_pipeline.errors import BadInput
 from alpha_pipeline.expression import (
     CATALOGUE,
@@ -155,17 +155,20 @@ class Evaluator:
     ) -> None:
         if workers < 1:
             raise BadInput(f"{workers} workers cannot run anything", "workers", "give 1 or more")
-        if workers > 1 and device != "cpu":
-            raise BadInput(f"{workers} workers cannot share {device}", "workers", "give 1 worker, or the device cpu")
+        if device != "cpu" and (workers > 1 or store != "none"):
+            what = f"{workers} workers" if workers > 1 else f"the store {store}"
+            raise BadInput(f"{device} cannot be used with {what}", "device", "use cpu, or 1 worker and no store")
         self.panel = panel
         self.settings = settings or SimulationSettings()
         group_offsets(panel, self.settings.neutralization, panel.shape[1])  # refuses groups that the panel lacks
         self.windows = windows or Windows.by_shares(len(panel.dates))
         self.threads = threads
+        if store == "memory":  # each process has its own
+            store_size = max(1, store_size // workers)
         self.store = open_store(store, store_size)
         self.engine = self._engine(device, memory // workers)
         options: dict[str, Any] = {"threads": max(1, threads // workers), "memory": memory // workers}
-        options |= {"store": store, "store_size": store_size // (workers if store == "memory" else 1)}
+        options |= {"store": store, "store_size": store_size}
         arguments = (self.settings, self.windows, options)
         self.workers: Workers[str, Figures] = Workers(
             workers, worker, lambda scratch: (_shared(panel, scratch), *arguments), options["threads"]
@@ -278,7 +281,8 @@ class Evaluator:
     def _spread(self, trees: Sequence[Node], texts: Sequence[str]) -> _Found:
         """Over the workers; neighbours in the engine's order, which have dear parts in common, go to the same one."""
         held = self.panel
-        resolved = [resolve(tree, held.fields, held.groups, held.vectors) for tree in trees]
+        resolver = Resolver(held.fields, held.groups, held.vectors)
+        resolved = [resolver(tree) for tree in trees]
         order = in_order(resolved, worth_keeping(resolved))
         jobs = [texts[index] for index in order]  # not trees: they carry hashes, which are a process's own
         with closing(self.workers.run(jobs, self.figures_of)) as found:

@@ -29,7 +29,7 @@ from alpha_pipeline.thresholds import Thresholds
 _UNITS = {"": 1, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30, "KB": 10**3, "MB": 10**6, "GB": 10**9}
 
 
-def parse_memory(text: str | int) -> int:
+def parse_memory(text: str | int, where: str = "option --memory (or ALPHA_MEMORY)") -> int:
     """Bytes from text such as `2GiB`, `1.5GiB`, `800MB` or `2147483648`.
 
     Raises:
@@ -38,10 +38,10 @@ def parse_memory(text: str | int) -> int:
     match = re.fullmatch(r"([0-9]*\.?[0-9]+)\s*([A-Za-z]*)", str(text).strip())
     unit = _UNITS.get(match.group(2).upper()) if match else None
     if match is None or unit is None:
-        raise BadInput(f"{text!r} is no amount of memory", _option("memory"), "write it as 2GiB or 800MB")
+        raise BadInput(f"{text!r} is no amount of memory", where, "write it as 2GiB or 800MB")
     amount = int(float(match.group(1)) * unit)
     if amount < 256 << 20:
-        raise BadInput(f"{text!r} is too little memory", _option("memory"), "give at least 256MiB")
+        raise BadInput(f"{text!r} is too little memory", where, "give at least 256MiB")
     return amount
 
 
@@ -61,6 +61,20 @@ def _generator(name: Any) -> str:
     if name not in GENERATORS:
         raise BadInput(f"unknown generator {name!r}", _option("generator"), f"use one of {', '.join(GENERATORS)}")
     return str(name)
+
+
+def _device(name: Any) -> str:
+    if not re.fullmatch(r"cpu|torch-cpu|cuda(:\d+)?", str(name)):
+        raise BadInput(f"there is no device {name!r}", _option("device"), "use cpu, cuda, or cuda:1 and so on")
+    return str(name)
+
+
+def _store(text: Any) -> str:
+    if text in (None, "", "none"):
+        return "none"
+    from alpha_pipeline.engine.stores import checked  # the language's commands start without the engine
+
+    return checked(str(text), _option("store"))
 
 
 def _universe(name: Any) -> str:
@@ -90,7 +104,8 @@ def _option(name: str) -> str:
     return f"option --{name} (or ALPHA_{name.upper()})"
 
 
-Memory = Annotated[int, BeforeValidator(parse_memory)]
+Memory = Annotated[int, BeforeValidator(lambda text: parse_memory(text))]
+StoreSize = Annotated[int, BeforeValidator(lambda text: parse_memory(text, "setting ALPHA_STORE_SIZE"))]
 Day = Annotated[str | None, BeforeValidator(_day)]
 
 
@@ -132,9 +147,9 @@ class Settings(BaseSettings):
     memory: Memory = 2 << 30
     threads: Annotated[int, _from(1, "setting ALPHA_THREADS")] = max(1, min(os.cpu_count() or 1, 16))
     workers: Annotated[int, _from(1, _option("workers"))] = 1
-    device: str = "cpu"
-    store: str = "none"
-    store_size: Memory = 8 << 30
+    device: Annotated[str, BeforeValidator(_device)] = "cpu"
+    store: Annotated[str, BeforeValidator(_store)] = "none"
+    store_size: StoreSize = 8 << 30
     gate_from: Day = None
     vault_from: Day = None
     cleaning: CleaningSettings = CleaningSettings()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import threading
 import time
 
 import numpy as np
 
 from alpha_pipeline.backtest.simulate import weights
 from alpha_pipeline.cli.display import DONE, INTERRUPTED, emit, say, show
+from alpha_pipeline.cli.interrupt import interruptible
 from alpha_pipeline.engine import compiled
 from alpha_pipeline.engine.warmup import ensure_warm
 from alpha_pipeline.evaluator import Evaluator
@@ -42,19 +44,19 @@ def warmup(options: argparse.Namespace) -> int:
         told.append(message)
         say(message)
 
-    stopped = False
-    try:
-        ensure_warm(tell, everything=not options.searched, further={"backtest": backtest})
-    except KeyboardInterrupt:
-        stopped = True
+    stop = threading.Event()  # not an exception: numba loses one that comes while it compiles, and fails later
+    everything = not options.searched
+    interruptible(
+        lambda: ensure_warm(tell, everything=everything, further={"backtest": backtest}, stopped=stop.is_set), stop.set
+    )
     seconds = time.perf_counter() - begun
     folder = compiled.folder()
     if options.json:
-        emit({"seconds": seconds, "compiled": len(told), "cache": str(folder), "stopped": stopped})
-    elif stopped:
+        emit({"seconds": seconds, "compiled": len(told), "cache": str(folder), "stopped": stop.is_set()})
+    elif stop.is_set():
         show(f"stopped after {seconds:.1f} s; what is compiled is kept in {folder}")
     elif told:
         show(f"ready after {seconds:.1f} s; compiled code is kept in {folder}")
     else:
         show(f"everything was compiled before, and is kept in {folder}")
-    return INTERRUPTED if stopped else DONE
+    return INTERRUPTED if stop.is_set() else DONE

@@ -51,7 +51,9 @@ def warmup(progress: Callable[[str], None] | None = None) -> float:
     Args:
         progress: told of each operator that has to be compiled, before it is.
     """
-    return _run(kernel_steps(searched_kernels()), progress)
+    began = time.monotonic()
+    _run(kernel_steps(searched_kernels()), progress)
+    return time.monotonic() - began
 
 
 def ensure_warm(
@@ -59,6 +61,7 @@ def ensure_warm(
     *,
     everything: bool = False,
     further: Mapping[str, Callable[[], object]] = MappingProxyType({}),
+    stopped: Callable[[], bool] = lambda: False,
 ) -> float:
     """Compile what is not known to be compiled on this machine. Returns the seconds it took.
 
@@ -66,25 +69,33 @@ def ensure_warm(
         progress: told of each operator that has to be compiled, before it is.
         everything: all kernels; else those of the operators that generators draw.
         further: what else has code to compile, by name, and how it is run.
+        stopped: asked between two of them; what is compiled by then is kept.
     """
     began = time.monotonic()
     known = compiled.recorded()
     steps = {**kernel_steps(dict(KERNELS) if everything else searched_kernels()), **further}
     missing = {name: step for name, step in steps.items() if name not in known}
     if missing:
-        _run(missing, progress)
-        compiled.record(missing)
+        compiled.record(_run(missing, progress, stopped))
     return time.monotonic() - began
 
 
-def _run(steps: Mapping[str, Callable[[], object]], progress: Callable[[str], None] | None) -> float:
-    began = time.monotonic()
+def _run(
+    steps: Mapping[str, Callable[[], object]],
+    progress: Callable[[str], None] | None,
+    stopped: Callable[[], bool] = lambda: False,
+) -> list[str]:
+    """The names of those that were run."""
+    done: list[str] = []
     listener = _Compiling(progress or (lambda message: None))
     with event.install_listener("numba:compile", listener):
         for number, (name, step) in enumerate(steps.items(), 1):
+            if stopped():
+                break
             listener.doing = f"{name} ({number} of {len(steps)})"
             step()
-    return time.monotonic() - began
+            done.append(name)
+    return done
 
 
 def searched_kernels() -> dict[str, Kernel]:

@@ -35,6 +35,8 @@ class Constant:
     def __post_init__(self) -> None:
         if self.value != self.value:
             object.__setattr__(self, "value", math.nan)  # one object, so that it equals itself inside a tuple
+        elif self.value == 0:
+            object.__setattr__(self, "value", 0.0)  # -0.0 equals it, and would divide otherwise
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numba
@@ -73,14 +75,18 @@ def test_a_record_of_other_code_or_with_files_lost_counts_for_nothing(records: P
 
 
 def test_a_stop_keeps_what_is_done(records: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(*_: object) -> None:
-        raise KeyboardInterrupt
+    def pressed(*_: object) -> None:
+        os.kill(os.getpid(), signal.SIGINT)  # Ctrl-C while a kernel is compiled
+        time.sleep(0.5)
 
-    monkeypatch.setitem(KERNELS, "log", Kernel("rows", interrupted))
+    monkeypatch.setitem(KERNELS, "log", Kernel("rows", pressed))
     stopped = call("warmup", "--json")
     assert stopped.code == 130
     assert stopped.json["stopped"] is True
-    assert not list(records.glob("*.json"))
+    kept = compiled.recorded()
+    assert "add" in kept
+    assert "log" in kept, "what was begun is finished"
+    assert "universe mask" not in kept
 
 
 def test_every_way_of_an_operator_is_one_it_has() -> None:

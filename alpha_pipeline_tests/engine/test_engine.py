@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 
 from alpha_pipeline.engine import Engine, EvaluationTimeout, kernels, tree, warmup
-from alpha_pipeline.engine import engine as engine_module
 from alpha_pipeline.engine.groups import offsets_of
 from alpha_pipeline.engine.kernels import KERNELS, Kernel
 from alpha_pipeline.engine.kernels.kernel import Cells
@@ -311,20 +310,17 @@ def test_consuming_may_use_the_engine(panel: Panel, values: list[np.ndarray[Any,
             assert same
 
 
-def test_an_expression_beside_a_batch_that_waits_for_its_part(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_expression_beside_a_batch_that_waits_for_its_part() -> None:
     """All threads wait for a shared part that the caller is making: nobody is left to take its pieces but itself."""
-    monkeypatch.setattr(engine_module, "WORTH_SPLITTING", 1)
-    small = random_panel(3, days=120, instruments=80)
-    parts = [f"ts_corr(ts_rank(close, {n}), ts_rank(volume, {n}), 60)" for n in (20, 40, 60, 80)]
+    panel = random_panel(3, days=700, instruments=700)  # as long as a part takes, others come to wait for it
+    parts = [f"ts_corr(ts_rank(close, {n}), ts_rank(volume, {n}), 60)" for n in (20, 40, 60, 80, 100, 120)]
     nodes = [parse(f"{name}({part}) + {n}") for part in parts for name in ("rank", "zscore") for n in range(2)]
     done = threading.Event()
 
     def both() -> None:
-        with Engine(small, threads=2) as engine:
-            for _ in range(10):
-                engine.cache.clear()
-                for index, _ in engine.map(nodes, lambda index, value: index):
-                    engine.evaluate(parse(f"abs({parts[index // 4]})"))
+        with Engine(panel, threads=2) as engine:
+            for _ in engine.map(nodes, lambda index, value: index):
+                engine.evaluate(parse(f"abs({parts[0]})"))
         done.set()
 
     threading.Thread(target=both, daemon=True).start()

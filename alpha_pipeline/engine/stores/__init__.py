@@ -8,7 +8,7 @@ What is stored changes how long a run takes, never a result. See docs/decisions/
 """
 
 from alpha_pipeline.engine.stores.keys import Keys
-from alpha_pipeline.engine.stores.opening import open_store
+from alpha_pipeline.engine.stores.opening import checked, open_store
 from alpha_pipeline.engine.stores.store import Counts, Store
 
-__all__ = ["Counts", "Keys", "Store", "open_store"]
+__all__ = ["Counts", "Keys", "Store", "checked", "open_store"]

@@ -7,6 +7,7 @@ from pathlib import Path
 from alpha_pipeline.engine.stores.store import PAUSE_SECONDS, GuardedStore, Store
 from alpha_pipeline.errors import BadInput
 
+REDIS = ("redis://", "rediss://")
 FORMS = "use none, memory, disk:FOLDER or redis://HOST:PORT/NUMBER"
 
 
@@ -21,17 +22,17 @@ def open_store(where: str | None, budget: int, *, pause: float = PAUSE_SECONDS) 
     Raises:
         BadInput: the text names no store, or the budget is not positive.
     """
-    text = (where or "none").strip()
-    if text.lower() in ("", "none"):
+    text = checked(where)
+    if text == "none":
         return None
     if budget < 1:
         raise BadInput(f"a budget of {budget} bytes holds nothing", f"operator store {text}", "give a positive size")
     store: GuardedStore
-    if text.lower() == "memory":
+    if text == "memory":
         from alpha_pipeline.engine.stores.memory import MemoryStore
 
         store = MemoryStore(budget)
-    elif text.startswith(("redis://", "rediss://")):
+    elif text.startswith(REDIS):
         from alpha_pipeline.engine.stores.redis_store import RedisStore
 
         store = RedisStore(text, budget, pause=pause)
@@ -43,10 +44,25 @@ def open_store(where: str | None, budget: int, *, pause: float = PAUSE_SECONDS) 
     return store
 
 
+def checked(where: str | None, setting: str = "operator store") -> str:
+    """The text in one spelling: none, memory, disk:FOLDER or a Redis address.
+
+    Args:
+        setting: what is told to be wrong.
+
+    Raises:
+        BadInput: it names no store. A bare word is taken for a slip, not for a folder to make.
+    """
+    text = (where or "none").strip()
+    kind, colon, rest = text.partition(":")
+    if text.lower() in ("none", "memory") or text.lower().startswith(REDIS):
+        return text.lower() if not colon else kind.lower() + colon + rest
+    if kind.lower() == "disk" and rest.strip() and "://" not in text:
+        return f"disk:{rest.strip()}"
+    if not colon and (text.startswith((".", "~")) or "/" in text or "\\" in text):
+        return f"disk:{text}"
+    raise BadInput(f"there is no such kind of store as {text.split('@')[-1]!r}", setting, FORMS)
+
+
 def _folder(text: str) -> Path:
-    """The folder of `disk:FOLDER` or of a path; a bare word is taken for a slip, not for a folder to make."""
-    named = text.removeprefix("disk:")
-    is_path = named != text or named.startswith((".", "~")) or "/" in named or "\\" in named
-    if not named.strip() or not is_path or "://" in named:
-        raise BadInput("there is no such kind of store", f"operator store {text.split('@')[-1]}", FORMS)
-    return Path(named.strip()).expanduser().absolute()
+    return Path(text.removeprefix("disk:")).expanduser().absolute()
