@@ -23,7 +23,7 @@ from alpha_pipeline.engine.kernels import KERNELS
 from alpha_pipeline.expression import DEFAULT_CHOICES, OPERATORS, Call, Constant, Field, Node, Slot, lookback, parse
 from alpha_pipeline.market.panel import Panel
 from benchmarks.panels import DAYS, INSTRUMENTS, random_panel
-from benchmarks.timing import CPU, WALL, Timed, never_seen, take_turns
+from benchmarks.timing import CPU, WALL, Timed, cached_copy_ms, never_seen, take_turns
 
 FIELDS = ("close", "volume", "vwap")
 WINDOWS: dict[str, tuple[int, ...]] = {"ts_arg_max": (20, 30, 252), "ts_rank": (20, 60, 252)}
@@ -156,6 +156,7 @@ def main() -> None:
                 "shape": list(panel.shape),
                 "kernels_seconds": seconds,
                 "copy_ms": min(row["copy_ms"] for row in rows),
+                "cached_copy_ms": cached_copy_ms(),
                 "operators": rows,
                 "backtest": {name: {"ms": each.ms, "copies": each.copies} for name, each in tests.items()},
                 "alphas": alphas,

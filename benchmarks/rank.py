@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from alpha_pipeline.engine.kernels import rank
 from alpha_pipeline.engine.kernels.kernel import Matrix
 from alpha_pipeline.lanes.avx512 import AVAILABLE
+from benchmarks.timing import Copier
 
 BAR_CONTINUOUS, BAR_ANY = 14.0, 24.0  # multiples of M on one thread
 CONTINUOUS = ("close", "volume", "returns", "mean of returns", "correlation", "normal")
@@ -77,12 +78,9 @@ def best(rounds: int, clock: Callable[[], float], *tasks: Callable[[], object]) 
     return found
 
 
-def measure(name: str, x: Matrix, rounds: int, pool: ThreadPoolExecutor) -> dict[str, Any]:
+def measure(name: str, x: Matrix, rounds: int, pool: ThreadPoolExecutor, copy: Copier) -> dict[str, Any]:
     days, instruments = x.shape
     out, plain = np.empty_like(x), np.empty_like(x)
-
-    def copy() -> None:
-        np.copyto(out, x)
 
     def sort(lo: int = 0, hi: int = days) -> None:
         rank.sort_columns(x, plain, lo, hi, 0, instruments)
@@ -127,8 +125,9 @@ def main() -> None:
     print(f"{'':18}    M ms  sort ms        M  rank ms        M  sort/rank  on two threads: sort, rank ms")
     rows = []
     with ThreadPoolExecutor(2) as pool:
+        copier = Copier((days, instruments))
         for name, x in signals(days, instruments).items():
-            row = measure(name, x, chosen.rounds, pool)
+            row = measure(name, x, chosen.rounds, pool, copier)
             rows.append(row)
             copy, sorting, ranking = row["copy_ms"], row["sort_ms"], row["ms"]
             print(
