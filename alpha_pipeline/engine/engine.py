@@ -94,7 +94,7 @@ class Engine:
         self.cache = SubtreeCache()
         self.cuts_tiles = len(pieces(Along.COLUMNS, panel.shape)) > 1
         one_piece = not self.cuts_tiles and len(pieces(Along.ROWS, panel.shape)) == 1
-        self._terms = Terms(one_piece, windows == "strict", choices, self.fields, self.groups)
+        self.terms = Terms(one_piece, windows == "strict", choices, self.fields, self.groups)
         self._resolved = tree.Resolver(self.fields, self.groups, self.vectors)
         self._scratch = Scratch()
         self._tiled: dict[str, Tiled] = {}
@@ -207,7 +207,7 @@ class Engine:
 
     def value(self, node: Node, deadline: float | None = None) -> Matrix:
         """The value of a resolved expression; of a field, the panel's own matrix."""
-        return Evaluation(self, plan(node, self.cache, self._terms), deadline).matrix(node)
+        return Evaluation(self, plan(node, self.cache, self.terms), deadline).matrix(node)
 
     def _split(self, work: Callable[[int, int], None], length: int, cells: int, step: int = 1) -> None:
         """`work(lo, hi)` on parts of [0, length), side by side where that is worth it."""

@@ -6,26 +6,22 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from alpha_pipeline.engine.arguments import (
-    MATRICES,
     leaves_the_universe,
     number_of,
     setting_values,
     typed_attributes,
-    window_of,
 )
 from alpha_pipeline.engine.costs import cost
-from alpha_pipeline.engine.groups import arranged
 from alpha_pipeline.engine.kernels import KERNELS
 from alpha_pipeline.engine.kernels.kernel import Cells, Matrix
-from alpha_pipeline.engine.pieces import Tiled
+from alpha_pipeline.engine.pieces import Tiled, row_of
 from alpha_pipeline.engine.plain import plain_kernel
 from alpha_pipeline.engine.plan import MASK, UNIVERSE, Along, Plan, Unit, takes_groups
 from alpha_pipeline.engine.tree import masks
-from alpha_pipeline.expression import OPERATORS, Call, Constant, Field, Node, Operator, Slot
+from alpha_pipeline.expression import OPERATORS, Call, Constant, Field, Node, Slot
 
 if TYPE_CHECKING:
     from alpha_pipeline.engine.engine import Engine
@@ -113,41 +109,24 @@ class Evaluation:
 
     def _alone(self, call: Call) -> Matrix:
         """By its fast kernel on whole matrices, or by its plain one."""
-        engine, operator, kernel = self._engine, OPERATORS[call.operator], KERNELS.get(call.operator)
-        slots = operator.slots_of(len(call.arguments))
+        engine, kernel = self._engine, KERNELS.get(call.operator)
         if kernel is None or not takes_groups(call, kernel):
-            return self._plain(call, operator, slots)
-        masked = masks(operator)
-        arguments: list[Any] = []
-        codes, window = None, 0
-        for slot, argument in zip(slots, call.arguments, strict=True):
-            if slot in MATRICES:
-                if isinstance(argument, Constant) and kernel.broadcasts:
-                    arguments.append(np.full((1, engine.panel.shape[1]), argument.value, np.float32))
-                else:
-                    arguments.append(self._input(argument, masked))
-            elif slot is Slot.WINDOW:
-                arguments += window_of(operator, argument, engine.windows == "strict")
-                window = int(number_of(argument))
-            elif slot is Slot.GROUP:
-                if isinstance(argument, Field):
-                    arguments.append(engine.groups[argument.name])
-                else:
-                    codes = len(arguments)
-                    arguments.append(self.matrix(argument))
-            elif slot is Slot.VECTOR:
-                arguments += self._vectors(argument)
-            else:
-                arguments.append(number_of(argument))
-        arguments += setting_values(operator, call.attributes, engine.choices)
-        if codes is not None:
-            kernel = arranged(kernel, codes, window)
+            return self._plain(call)
+        template = engine.terms.template(call)
+        arguments = template.arguments.copy()
+        for position, node, masked in template.takes:
+            arguments[position] = self._input(node, masked)
+        for position, number in template.numbers:
+            arguments[position] = row_of(number, engine.panel.shape[1])
+        for position, node in template.vectors:
+            arguments[position : position + 2] = self._vectors(node)
         self._look_at_the_clock(call)
-        return engine.apply(kernel, arguments)
+        return engine.apply(template.kernel, arguments)
 
-    def _plain(self, call: Call, operator: Operator, slots: tuple[Slot, ...]) -> Matrix:
+    def _plain(self, call: Call) -> Matrix:
         """The call by the operator's plain kernel."""
-        engine, masked = self._engine, masks(operator)
+        engine, operator = self._engine, OPERATORS[call.operator]
+        slots, masked = operator.slots_of(len(call.arguments)), masks(operator)
         arguments: list[Any] = []
         for slot, argument in zip(slots, call.arguments, strict=True):
             if slot is Slot.WINDOW:
@@ -159,7 +138,8 @@ class Evaluation:
             elif slot is Slot.GROUP and isinstance(argument, Field):
                 arguments.append(engine.panel.groups[argument.name])
             else:
-                arguments.append(self._input(argument, masked and slot is not Slot.GROUP))
+                outside = masked and slot is not Slot.GROUP and leaves_the_universe(argument, engine.fields)
+                arguments.append(self._input(argument, outside))
         self._look_at_the_clock(call)
         return engine.apply(
             plain_kernel(operator, slots, typed_attributes(operator, call.attributes), engine.choices), arguments
@@ -181,9 +161,7 @@ class Evaluation:
 
     def _input(self, node: Node, masked: bool) -> NDArray[Any]:
         value = self.matrix(node)
-        if masked and leaves_the_universe(node, self._engine.fields):
-            return self._engine.apply(MASK, [value, self._engine.universe])
-        return value
+        return self._engine.apply(MASK, [value, self._engine.universe]) if masked else value
 
     def _look_at_the_clock(self, call: Call) -> None:
         if self._deadline is not None and time.monotonic() > self._deadline:

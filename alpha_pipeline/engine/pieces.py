@@ -66,11 +66,11 @@ def arguments_of(unit: Unit, inputs: Sequence[NDArray[Any] | Tiled], columns: in
     for position, place in step.takes:
         arguments[position] = inputs[~place]
     for position, number in step.numbers:
-        arguments[position] = _row(number, columns)
+        arguments[position] = row_of(number, columns)
     return arguments
 
 
-def _row(number: float, columns: int) -> Matrix:
+def row_of(number: float, columns: int) -> Matrix:
     """A number in the place of a matrix."""
     return np.full((1, columns), number, np.float32)
 
@@ -111,7 +111,7 @@ def run_piece(
                 values[place] = value
             arguments[position] = value
         for position, constant in step.numbers:
-            arguments[position] = _row(constant, columns)
+            arguments[position] = row_of(constant, columns)
         if at == last and not tile:
             result = out if unit.along is Along.COLUMNS else out[lo:hi]
         else:

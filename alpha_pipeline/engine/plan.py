@@ -120,11 +120,11 @@ class Terms:
     choices: Choices
     fields: Container[str]
     groups: dict[str, Offsets]
-    made: dict[Call, _Template] = field(default_factory=dict)
+    made: dict[Call, Template] = field(default_factory=dict)
 
     MOST = 50_000
 
-    def template(self, call: Call) -> _Template:
+    def template(self, call: Call) -> Template:
         """The step of a call, its inputs by node."""
         found = self.made.get(call)
         if found is None:
@@ -134,13 +134,20 @@ class Terms:
         return found
 
 
-class _Template(NamedTuple):
-    """A step before it has its place in a unit; `takes` are (position, node, whether it is masked first)."""
+class Template(NamedTuple):
+    """A kernel's run before its inputs have places: with the nodes of what it takes.
+
+    Attributes:
+        kernel, arguments, numbers: as of a `Step`.
+        takes: (position, node, whether it is masked first).
+        vectors: (position, node) of vector fields, which take two places.
+    """
 
     kernel: Kernel
     arguments: list[Any]
     takes: list[tuple[int, Node, bool]]
     numbers: list[tuple[int, float]]
+    vectors: list[tuple[int, Node]]
 
 
 def plan(root: Node, keep: Container[Node], terms: Terms) -> Plan:
@@ -282,29 +289,32 @@ def _unit(leader: Call, along: Along, calls: Iterable[Call], terms: Terms) -> Un
     return Unit(leader, along, inputs, steps, last_use)
 
 
-def _template(call: Call, terms: Terms) -> _Template:
+def _template(call: Call, terms: Terms) -> Template:
     operator, kernel = OPERATORS[call.operator], KERNELS[call.operator]
     masked = tree.masks(operator)
-    arguments: list[Any] = []
-    takes: list[tuple[int, Node, bool]] = []
-    numbers: list[tuple[int, float]] = []
+    made = Template(kernel, [], [], [], [])
+    codes, window = None, 0
     for slot, argument in zip(operator.slots_of(len(call.arguments)), call.arguments, strict=True):
-        at = len(arguments)
+        at = len(made.arguments)
         if slot in MATRICES:
-            arguments.append(None)
+            made.arguments.append(None)
             if isinstance(argument, Constant) and kernel.broadcasts:
-                numbers.append((at, argument.value))
+                made.numbers.append((at, argument.value))
             else:
-                takes.append((at, argument, masked and leaves_the_universe(argument, terms.fields)))
+                made.takes.append((at, argument, masked and leaves_the_universe(argument, terms.fields)))
         elif slot is Slot.WINDOW:
-            arguments += window_of(operator, argument, terms.strict)
+            window = int(number_of(argument))
+            made.arguments.extend(window_of(operator, argument, terms.strict))
+        elif slot is Slot.VECTOR:
+            made.arguments.extend((None, None))
+            made.vectors.append((at, argument))
         elif slot is Slot.GROUP and isinstance(argument, Field):
-            arguments.append(terms.groups[argument.name])
+            made.arguments.append(terms.groups[argument.name])
         elif slot is Slot.GROUP:
-            arguments.append(None)
-            takes.append((at, argument, False))
-            kernel = arranged(kernel, at, 0)
+            codes = at
+            made.arguments.append(None)
+            made.takes.append((at, argument, False))
         else:
-            arguments.append(number_of(argument))
-    arguments += setting_values(operator, call.attributes, terms.choices)
-    return _Template(kernel, arguments, takes, numbers)
+            made.arguments.append(number_of(argument))
+    made.arguments.extend(setting_values(operator, call.attributes, terms.choices))
+    return made if codes is None else made._replace(kernel=arranged(kernel, codes, window))

@@ -69,7 +69,7 @@ def planned(text: str, keep: tuple[str, ...] = ()) -> Plan:
         patch.setattr(pieces, "TILE_CELLS", 1)
         patch.setattr(pieces, "BLOCK_CELLS", 1)
         engine = Engine(PANEL, threads=1)
-        return plan(engine._resolved(parse(text)), {engine._resolved(parse(each)) for each in keep}, engine._terms)
+        return plan(engine._resolved(parse(text)), {engine._resolved(parse(each)) for each in keep}, engine.terms)
 
 
 def shown(found: Plan) -> dict[str, tuple[str, int]]:
