@@ -54,8 +54,9 @@ class Engine:
     Args:
         panel: fields, universe and groups; read only, its memory is shared.
         threads: at most so many kernels run side by side.
-        memory: bytes for all matrices of the engine. With little, nothing is kept between expressions; what one
-            expression needs at a time (about depth + 2 matrices, for each thread of `map`) is always granted.
+        memory: bytes for matrices of results. With little, nothing is kept between expressions; what one expression
+            needs at a time (about depth + 2 matrices, for each thread of `map`) is always granted. Tiles of the fields
+            that were used, as large as these, and a few MB of scratch for each thread come on top.
         windows: "partial": a window uses the valid values it holds; "strict": all of them must be valid.
         choices: how operators are read of which sources say different things.
         store: where values are looked up, and left for other runs and processes; not closed with the engine.
@@ -178,9 +179,8 @@ class Engine:
 
     def run(self, unit: Unit, inputs: Sequence[NDArray[Any] | Tiled]) -> Matrix:
         """The value of a unit on a matrix of the pool, its pieces shared among the threads."""
-        if (
-            unit.along is Along.COLUMNS and len(unit.steps) == 1
-        ):  # nothing in between: a tile would be a copy for nothing
+        lone = unit.along is Along.COLUMNS and len(unit.steps) == 1
+        if lone:  # nothing stands between input and result: a tile would be a copy for nothing
             return self.apply(unit.steps[0].kernel, arguments_of(unit, inputs, self.panel.shape[1]))
         out = self.take()
         parts = pieces(unit.along, out.shape)
@@ -217,7 +217,6 @@ class Engine:
             return
         bounds = [min(length, round(length * i / parts / step) * step) for i in range(parts)] + [length]
         others = [(self.submit(work, lo, hi), lo, hi) for lo, hi in pairwise(bounds[1:]) if lo < hi]
-        begun = []
         try:
             work(0, bounds[1])
             for other, lo, hi in others:
