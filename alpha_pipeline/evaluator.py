@@ -23,7 +23,7 @@ from alpha_pipeline.backtest.metrics import sharpe_one_day_later
 from alpha_pipeline.backtest.simulate import group_offsets
 from alpha_pipeline.engine import Engine
 from alpha_pipeline.engine.batch import in_order, worth_keeping
-from alpha_pipeline.engine.stores import open_store
+from alpha_pipeline.engine.stores import Store, open_store
 from alpha_pipeline.engine.tree import Resolver
 from alpha_pipeline.errors import BadInput
 from alpha_pipeline.expression import (
@@ -179,26 +179,20 @@ class Evaluator:
         self._first_member_row = int(members.argmax()) if members.any() else len(panel.dates)
         self._trials: OrderedDict[str, Trial] = OrderedDict()
 
-    def engine_on(self, panel: Panel, *, threads: int, memory: int) -> Engine:
-        """An engine that reads expressions as this evaluator does, on a panel made from its own."""
-        return Engine(panel, threads=threads, memory=memory, windows=self._reading, choices=self.settings.language)
+    def engine_on(self, panel: Panel, *, threads: int, memory: int, store: Store | None = None) -> Engine:
+        """An engine on the CPU that reads expressions as this evaluator does, on its panel or one made from it."""
+        reading, choices = self._reading, self.settings.language
+        return Engine(panel, threads=threads, memory=memory, windows=reading, choices=choices, store=store)
 
     def _engine(self, device: str, memory: int) -> Engine | TorchEngine:
         """The engine of the evaluator's own panel."""
-        choices = self.settings.language
         if device == "cpu":
-            return Engine(
-                self.panel,
-                threads=self.threads,
-                memory=memory,
-                windows=self._reading,
-                choices=choices,
-                store=self.store,
-            )
+            return self.engine_on(self.panel, threads=self.threads, memory=memory, store=self.store)
         from alpha_pipeline.engine.torch_device import TorchEngine  # torch takes a second to import
 
         name = "cpu" if device == "torch-cpu" else device
-        return TorchEngine(self.panel, device=name, memory=memory, windows=self._reading, choices=choices)
+        reading, choices = self._reading, self.settings.language
+        return TorchEngine(self.panel, device=name, memory=memory, windows=reading, choices=choices)
 
     @property
     def _reading(self) -> Literal["partial", "strict"]:

@@ -14,10 +14,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from alpha_pipeline.cli.mining import peak_memory
 from alpha_pipeline.evaluator import Evaluator
 from alpha_pipeline.market.panel import Panel
 from alpha_pipeline.settings import parse_memory
+from alpha_pipeline.workers import peak_memory
 from benchmarks.panels import random_panel
 from benchmarks.population import population
 

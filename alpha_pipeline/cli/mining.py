@@ -19,7 +19,7 @@ from alpha_pipeline.orchestration.launch import Finished, Launcher
 from alpha_pipeline.orchestration.workbench import Workbench
 from alpha_pipeline.settings import Settings, load_settings
 from alpha_pipeline.validate import FUNNEL
-from alpha_pipeline.workers import peak_memory as peak_memory  # also for benchmarks
+from alpha_pipeline.workers import peak_memory
 
 BEST_SHOWN = 10
 BEST_FIGURES = {"sharpe": ".2f", "fitness": ".2f", "turnover": ".1%", "returns": ".1%"}

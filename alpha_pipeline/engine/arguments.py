@@ -1,15 +1,29 @@
-"""From what stands in a call to what kernels are handed: windows, numbers, attributes, inputs that must be masked."""
+"""From what stands in a call to what kernels are handed: windows, numbers, attributes, inputs that must be masked; and
+the check of what engines are made with."""
 
 from __future__ import annotations
 
 from collections.abc import Container
 
 from alpha_pipeline.engine import tree
+from alpha_pipeline.errors import BadInput
 from alpha_pipeline.expression import Call, Choices, Constant, Field, Node, Operator, Slot
 from alpha_pipeline.expression.types import AttributeKind, AttributeType, AttributeValue
 
 MATRICES = (Slot.MATRIX, Slot.NUMERIC, Slot.CONDITION, Slot.LABELS)
 """Slots of inputs that are a value for each date and instrument."""
+
+
+def check_terms(memory: int, windows: str) -> None:
+    """What every engine is made with.
+
+    Raises:
+        BadInput: it cannot be used.
+    """
+    if memory < 0:
+        raise BadInput("memory cannot be negative", "memory", "give the bytes the engine may use")
+    if windows not in ("partial", "strict"):
+        raise BadInput(f"unknown kind of windows {windows!r}", "windows", "use partial or strict")
 
 
 def leaves_the_universe(node: Node, fields: Container[str]) -> bool:

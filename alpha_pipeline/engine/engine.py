@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alpha_pipeline.engine import tree
+from alpha_pipeline.engine.arguments import check_terms
 from alpha_pipeline.engine.batch import run_batch
 from alpha_pipeline.engine.buffers import Buffers, typed_writable
 from alpha_pipeline.engine.cache import SubtreeCache
@@ -76,10 +77,7 @@ class Engine:
     ) -> None:
         if threads < 1:
             raise BadInput(f"{threads} threads cannot run anything", "threads", "give 1 or more")
-        if memory < 0:
-            raise BadInput("memory cannot be negative", "memory", "give the bytes the engine may use")
-        if windows not in ("partial", "strict"):
-            raise BadInput(f"unknown kind of windows {windows!r}", "windows", "use partial or strict")
+        check_terms(memory, windows)
         self.panel = panel
         self.threads = threads
         self.windows = windows

@@ -11,6 +11,18 @@ STRIP = 50_000  # cells at a time
 NAN = np.float32(np.nan)
 
 
+def bucket_labels(edges: int, skip_begin: bool, skip_end: bool, skip_both: bool, nan_group: bool) -> Matrix:
+    """Float32 labels [edges + 2] by place: below all edges, the intervals, above all, NaN; NaN where skipped."""
+    following = edges - 1
+    labels = np.full(edges + 2, NAN, np.float32)
+    labels[1:-2] = np.arange(following)
+    for place, wanted in ((0, not (skip_begin or skip_both)), (-2, not (skip_end or skip_both)), (-1, nan_group)):
+        if wanted:
+            labels[place] = following
+            following += 1
+    return labels
+
+
 def _bucket(
     x: Matrix,
     range_text: str,
@@ -24,13 +36,7 @@ def _bucket(
     hi: int,
 ) -> None:
     edges = edges_of(range_text, edges_text)
-    following = len(edges) - 1
-    labels = np.full(len(edges) + 2, NAN, np.float32)  # by place: below, the intervals, above, NaN
-    labels[1:-2] = np.arange(following)
-    for place, wanted in ((0, not (skip_begin or skip_both)), (-2, not (skip_end or skip_both)), (-1, nan_group)):
-        if wanted:
-            labels[place] = following
-            following += 1
+    labels = bucket_labels(len(edges), skip_begin, skip_end, skip_both, nan_group)
     rows = max(1, STRIP // max(1, out.shape[1]))
     for start in range(lo, hi, rows):
         strip = x[start : min(start + rows, hi)]

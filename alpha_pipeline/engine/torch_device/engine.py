@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from alpha_pipeline.engine import EvaluationTimeout, tree
+from alpha_pipeline.engine.arguments import check_terms
 from alpha_pipeline.engine.batch import in_order
 from alpha_pipeline.engine.costs import cost
 from alpha_pipeline.engine.kernels.kernel import Matrix
 from alpha_pipeline.engine.torch_device import plan
-from alpha_pipeline.errors import BadInput
 from alpha_pipeline.expression import DEFAULT_CHOICES, Call, Choices, Node
 from alpha_pipeline.market.panel import Panel
 
@@ -48,10 +48,7 @@ class TorchEngine:
         windows: Literal["partial", "strict"] = "partial",
         choices: Choices = DEFAULT_CHOICES,
     ) -> None:
-        if memory < 0:
-            raise BadInput("memory cannot be negative", "memory", "give the bytes the engine may use")
-        if windows not in ("partial", "strict"):
-            raise BadInput(f"unknown kind of windows {windows!r}", "windows", "use partial or strict")
+        check_terms(memory, windows)
         from alpha_pipeline.engine.torch_device.device import Device  # imports torch, which takes a second
 
         self.panel = panel

@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 
 from alpha_pipeline.engine import Engine
 from alpha_pipeline.engine.kernels.kernel import Matrix
-from alpha_pipeline.engine.torch_device.plan import MATRICES
-from alpha_pipeline.expression import OPERATORS, Call, Choices, Constant, Field, Node, Slot
+from alpha_pipeline.expression import OPERATORS, Call, Choices, Field, Node, Slot
 from alpha_pipeline.market.panel import Panel
 
 
@@ -44,12 +43,11 @@ def run_on_host(
     """
     arguments: list[Node] = list(call.arguments)
     fields: dict[str, Matrix] = {}
-    for position, slot in enumerate(OPERATORS[call.operator].slots_of(len(arguments))):
-        if position not in values or slot not in MATRICES or isinstance(arguments[position], Constant):
-            continue
+    slots = OPERATORS[call.operator].slots_of(len(arguments))
+    for position, value in values.items():
         name = f"input {position}"
-        fields[name] = values[position]
-        arguments[position] = Call("densify", (Field(name),)) if slot is Slot.GROUP else Field(name)
+        fields[name] = value
+        arguments[position] = Call("densify", (Field(name),)) if slots[position] is Slot.GROUP else Field(name)
     inputs = _Inputs(fields, panel.universe, panel.groups, panel.vectors, panel.shape)
     with Engine(cast(Panel, inputs), threads=1, memory=0, windows=windows, choices=choices) as engine:
         return engine.evaluate(call.over(arguments))

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from alpha_pipeline.engine.kernels.transformational import bucket_labels
 from alpha_pipeline.engine.torch_device.kernels.kernel import NAN, TorchKernel, only, sign
 from alpha_pipeline.expression.operators.texts import edges_of
 
@@ -83,13 +83,7 @@ def _bucket(
     nan_group: bool,
 ) -> Tensor:
     edges = edges_of(range_text, edges_text)
-    following = len(edges) - 1
-    labels = np.full(len(edges) + 2, np.nan, np.float32)  # by place: below, the intervals, above, NaN
-    labels[1:-2] = np.arange(following)
-    for place, wanted in ((0, not (skip_begin or skip_both)), (-2, not (skip_end or skip_both)), (-1, nan_group)):
-        if wanted:
-            labels[place] = following
-            following += 1
+    labels = bucket_labels(len(edges), skip_begin, skip_end, skip_both, nan_group)
     places = torch.searchsorted(torch.from_numpy(edges).to(x.device), x.contiguous())
     places = torch.where(torch.isnan(x), len(edges) + 1, places)
     return torch.from_numpy(labels).to(x.device)[places]
