@@ -12,9 +12,9 @@ from types import MappingProxyType
 
 from alpha_pipeline.errors import BadInput
 from alpha_pipeline.generate.base import FloatArray, Generator, Round, Scored, SearchSettings, check_proposals
-from alpha_pipeline.generate.genetic import GeneticSearch, GeneticSettings
-from alpha_pipeline.generate.grammar import Grammar
+from alpha_pipeline.generate.genetic.search import GeneticSearch, GeneticSettings
 from alpha_pipeline.generate.random_search import RandomSearch
+from alpha_pipeline.generate.space.grammar import Grammar
 from alpha_pipeline.thresholds import Thresholds
 
 GENERATORS: MappingProxyType[str, Callable[[Grammar, int, Thresholds | None, FloatArray | None], Generator]] = (

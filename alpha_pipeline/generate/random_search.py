@@ -8,8 +8,8 @@ import numpy as np
 
 from alpha_pipeline.expression import Node
 from alpha_pipeline.generate.base import Round, Scored
-from alpha_pipeline.generate.grammar import Grammar
 from alpha_pipeline.generate.reward import base_rewards, meets
+from alpha_pipeline.generate.space.grammar import Grammar
 from alpha_pipeline.thresholds import Thresholds
 
 TRIES = 200

@@ -19,9 +19,9 @@ from alpha_pipeline.generate import (
     check_proposals,
     make_generator,
 )
-from alpha_pipeline.generate.archive import Archive
-from alpha_pipeline.generate.grammar import negated
+from alpha_pipeline.generate.memory.archive import Archive
 from alpha_pipeline.generate.reward import meets
+from alpha_pipeline.generate.space.grammar import negated
 from alpha_pipeline_tests.generate.toy import FIELDS, mine, score
 
 

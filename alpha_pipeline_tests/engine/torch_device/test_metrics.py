@@ -11,8 +11,8 @@ from alpha_pipeline.engine.kernels.kernel import Matrix
 from alpha_pipeline.engine.torch_device import TorchEngine
 from alpha_pipeline.evaluator import held_data
 from alpha_pipeline.expression import Node, lookback, to_text
-from alpha_pipeline.generate.grammar import Grammar
 from alpha_pipeline.generate.random_search import RandomSearch
+from alpha_pipeline.generate.space.grammar import Grammar
 from alpha_pipeline.market.panel import Panel
 from alpha_pipeline_tests.engine.torch_device.devices import DEVICES
 

@@ -10,7 +10,7 @@ import pytest
 from alpha_pipeline.engine import tree
 from alpha_pipeline.engine.torch_device import plan
 from alpha_pipeline.expression import Call, Node, parse
-from alpha_pipeline.generate.grammar import Grammar
+from alpha_pipeline.generate.space.grammar import Grammar
 
 FIELDS = ("open", "high", "low", "close", "volume", "returns", "vwap", "sector", "industry")
 

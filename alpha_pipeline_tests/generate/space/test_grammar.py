@@ -26,9 +26,9 @@ from alpha_pipeline.expression import (
 )
 from alpha_pipeline.expression.units import MONEY, PRICE, PURE, SHARES
 from alpha_pipeline.generate import Grammar, SearchSettings, make_generator
-from alpha_pipeline.generate.grammar import negated
-from alpha_pipeline.generate.units import RATIOS, UNITS, solve_units, unit_of
-from alpha_pipeline.generate.waste import wasteful
+from alpha_pipeline.generate.space.grammar import negated
+from alpha_pipeline.generate.space.units import RATIOS, UNITS, solve_units, unit_of
+from alpha_pipeline.generate.space.waste import wasteful
 from alpha_pipeline_tests.generate.toy import FIELDS
 
 

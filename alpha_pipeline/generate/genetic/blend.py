@@ -15,8 +15,8 @@ import numpy.typing as npt
 
 from alpha_pipeline.backtest.metrics import DAYS_PER_YEAR, LEVERAGE, TURNOVER_FLOOR
 from alpha_pipeline.expression import Call, Node, canonical, depth, operator_count
-from alpha_pipeline.generate.archive import Archive
 from alpha_pipeline.generate.base import FloatArray, SearchSettings
+from alpha_pipeline.generate.memory.archive import Archive
 from alpha_pipeline.generate.reward import correlation_penalty, earning_reward
 
 MOST_PAIRED = 120

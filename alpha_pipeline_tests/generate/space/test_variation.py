@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from alpha_pipeline.expression import Call, Node, ValueType, canonical, check, parse, scale_exponent, size, to_text
 from alpha_pipeline.expression import walk_paths as paths
 from alpha_pipeline.expression.units import PURE
-from alpha_pipeline.generate import Grammar, variation
-from alpha_pipeline.generate.blend import blend
-from alpha_pipeline.generate.grammar import symbol_of
-from alpha_pipeline.generate.units import RATIOS, unit_of
+from alpha_pipeline.generate import Grammar
+from alpha_pipeline.generate.genetic.blend import blend
+from alpha_pipeline.generate.space import variation
+from alpha_pipeline.generate.space.grammar import symbol_of
+from alpha_pipeline.generate.space.units import RATIOS, unit_of
 from alpha_pipeline_tests.generate.toy import FIELDS
 
 GRAMMAR = Grammar(FIELDS)

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alpha_pipeline.expression import Call, Constant, Field
-from alpha_pipeline.generate.archive import BEHAVIOUR_DUPLICATE, Archive
 from alpha_pipeline.generate.base import Scored, SearchSettings
-from alpha_pipeline.generate.drawn import Drawn
-from alpha_pipeline.generate.profits import Profits
+from alpha_pipeline.generate.memory.archive import BEHAVIOUR_DUPLICATE, Archive
+from alpha_pipeline.generate.memory.profits import Profits
 from alpha_pipeline.generate.reward import correlations
+from alpha_pipeline.generate.space.drawn import Drawn
 from alpha_pipeline.thresholds import Thresholds
 
 DAYS = 90

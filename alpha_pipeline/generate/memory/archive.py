@@ -15,9 +15,9 @@ import numpy.typing as npt
 
 from alpha_pipeline.expression import Node, canonical, operator_count
 from alpha_pipeline.generate.base import FloatArray, Scored, SearchSettings
-from alpha_pipeline.generate.grammar import negated
-from alpha_pipeline.generate.profits import Profits, Slots
+from alpha_pipeline.generate.memory.profits import Profits, Slots
 from alpha_pipeline.generate.reward import is_degenerate, profile_reward, rewards_against, sharpe_standard_error
+from alpha_pipeline.generate.space.grammar import negated
 from alpha_pipeline.thresholds import Thresholds
 
 BEHAVIOUR_DUPLICATE = 0.99

@@ -17,13 +17,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from alpha_pipeline.expression import Node, canonical
-from alpha_pipeline.generate import variation
-from alpha_pipeline.generate.archive import Archive, Individual
 from alpha_pipeline.generate.base import FloatArray, Round, Scored
-from alpha_pipeline.generate.blend import Blends
-from alpha_pipeline.generate.drawn import Drawn
-from alpha_pipeline.generate.grammar import Grammar
+from alpha_pipeline.generate.genetic.blend import Blends
+from alpha_pipeline.generate.memory.archive import Archive, Individual
 from alpha_pipeline.generate.reward import base_rewards, meets
+from alpha_pipeline.generate.space import variation
+from alpha_pipeline.generate.space.drawn import Drawn
+from alpha_pipeline.generate.space.grammar import Grammar
 from alpha_pipeline.thresholds import Thresholds
 
 

@@ -21,8 +21,8 @@ from alpha_pipeline.expression import (
     replace_at,
     walk_paths,
 )
-from alpha_pipeline.generate.grammar import LONGEST, NUMBERS, SHORTEST, WINDOWS, Grammar, Symbol, symbol_of
-from alpha_pipeline.generate.units import unit_of
+from alpha_pipeline.generate.space.grammar import LONGEST, NUMBERS, SHORTEST, WINDOWS, Grammar, Symbol, symbol_of
+from alpha_pipeline.generate.space.units import unit_of
 
 SMOOTHING = ("ts_decay_linear", "ts_mean")
 NEUTRALISING = ("group_neutralize", "group_rank", "rank", "zscore")

@@ -42,9 +42,9 @@ from alpha_pipeline.expression import (
 )
 from alpha_pipeline.expression.units import PURE
 from alpha_pipeline.generate.base import SearchSettings
-from alpha_pipeline.generate.drawn import Drawn
-from alpha_pipeline.generate.units import RATIOS, UNITS, solve_units, unit_of
-from alpha_pipeline.generate.waste import (
+from alpha_pipeline.generate.space.drawn import Drawn
+from alpha_pipeline.generate.space.units import RATIOS, UNITS, solve_units, unit_of
+from alpha_pipeline.generate.space.waste import (
     KEEPS_POSITIVE,
     NEEDS_POSITIVE,
     POSITIVE,

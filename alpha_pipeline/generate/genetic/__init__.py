@@ -1,0 +1,1 @@
+"""`genetic`: typed genetic programming."""
