@@ -146,16 +146,18 @@ def fitness(pnl: np.ndarray, turnover: np.ndarray) -> float:
 def plant_signals(panel: Panel) -> list[np.ndarray]:
     """Each plant's NumPy signal on what the panel shows, last values carried over holes."""
     filled = {}
-    for name in ("open", "close", "vwap", "volume"):
+    for name in ("open", "high", "low", "close", "vwap", "volume"):
         values = panel.fields[name].astype(float)
         row = np.maximum.accumulate(np.where(np.isfinite(values), np.arange(len(values))[:, None], 0), axis=0)
         filled[name] = np.take_along_axis(values, row, axis=0)
     filled["returns"] = np.nan_to_num(panel.pnl_returns.astype(float))
     signals = [np.full(panel.shape, np.nan) for _ in DEFAULT_PLANTS]
-    sector = panel.groups["sector"].astype(np.int64)
+    groups = {level: panel.groups[level].astype(np.int64) for level in ("sector", "industry", "subindustry")}
+    everyone = np.ones(panel.shape[1], bool)
     for day in range(LONGEST_WINDOW, len(panel.dates)):
         past = slice(day - LONGEST_WINDOW + 1, day + 1)
-        history = History(**{name: values[past] for name, values in filled.items()}, sector=sector)
+        seen = {name: values[past] for name, values in filled.items()}
+        history = History(**seen, **groups, trading=everyone)
         for signal, plant in zip(signals, DEFAULT_PLANTS, strict=True):
             with np.errstate(invalid="ignore", divide="ignore"):
                 signal[day] = plant.signal(history)

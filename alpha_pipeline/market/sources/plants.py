@@ -1,7 +1,8 @@
 """Planted alphas of the synthetic market: an expression, its strength, and the same signal in NumPy.
 
 The simulator adds the signal to returns while it makes them, so it needs each signal from the days before, without
-the expression engine (which stands above this package). A test holds every plant against its expression.
+the expression engine (which stands above this package). A test holds every plant against its expression. Who stands
+above the engine can plant any expression: a signal is a function of the `History`.
 
 All expressions are free of the price level: final prices are back-adjusted, which multiplies each instrument's
 history by a constant that the simulator does not know yet.
@@ -26,11 +27,16 @@ class History:
     """What was known after some day's close: the last `LONGEST_WINDOW` days, oldest first, float64 [days, N]."""
 
     open: Matrix
+    high: Matrix
+    low: Matrix
     close: Matrix
     vwap: Matrix
     volume: Matrix
     returns: Matrix
-    sector: NDArray[np.int64]  # [N] codes
+    sector: NDArray[np.int64]  # [N] codes, non-decreasing along the columns, as are the finer ones
+    industry: NDArray[np.int64]
+    subindustry: NDArray[np.int64]
+    trading: NDArray[np.bool_]  # [N], listed for the whole window and not gone: only these are ranked
 
 
 Signal = Callable[[History], Vector]

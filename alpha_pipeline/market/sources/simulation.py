@@ -34,7 +34,6 @@ IDIOSYNCRATIC_VOLATILITY, VOLATILITY_SPREAD = 0.021, 0.35  # median a day; stand
 MARKET_GARCH = (0.05, 0.10, 0.85)  # share of the long-run variance, of the last square, of the last variance
 IDIOSYNCRATIC_GARCH = (0.08, 0.07, 0.85)
 VARIANCE_RANGE = (0.1, 25.0)  # idiosyncratic variance over its long-run level
-PLANT_INPUTS = ("open", "close", "vwap", "volume", "returns")
 RETURN_RANGE = (-0.4, 0.6)
 YEARLY_DELISTINGS, YEARLY_SPLITS, DIVIDEND_PAYERS = 0.03, 0.05, 0.6
 QUARTERLY_DIVIDEND = 0.004
@@ -82,7 +81,9 @@ def simulate(
     subindustry = np.sort(np.arange(n) % (SECTORS * INDUSTRIES * SUBINDUSTRIES))
     sector = subindustry // (INDUSTRIES * SUBINDUSTRIES)
     draws = _draw(rng, total, sector)
-    kept, alpha, delisted_on = _live(draws, plants, sector)
+    industry = subindustry // SUBINDUSTRIES
+    groups = {"sector": sector, "industry": industry, "subindustry": subindustry}
+    kept, alpha, delisted_on = _live(draws, plants, groups)
 
     listed = draws.listed & (np.arange(total)[:, None] < delisted_on)
     absent = draws.suspended | (rng.uniform(0.0, 1.0, (total, n)) < MISSING_DAY)
@@ -99,7 +100,7 @@ def simulate(
         returns=kept["returns"][after],
         listed=listed[after],
         sector=np.array([f"Sector {code:02d}" for code in sector]),
-        industry=np.array([f"Industry {code // SUBINDUSTRIES:02d}" for code in subindustry]),
+        industry=np.array([f"Industry {code:02d}" for code in industry]),
         subindustry=np.array([f"Subindustry {code:02d}" for code in subindustry]),
     )
 
@@ -151,7 +152,7 @@ def _draw(rng: np.random.Generator, total: int, sector: NDArray[np.int64]) -> _D
 
 
 def _live(
-    draws: _Draws, plants: Sequence[Plant], sector: NDArray[np.int64]
+    draws: _Draws, plants: Sequence[Plant], groups: Mapping[str, NDArray[np.int64]]
 ) -> tuple[dict[str, Matrix], Matrix, NDArray[np.int64]]:
     """Day by day: total-return prices, volume and returns by name, the planted alpha, and who is gone from which day.
 
@@ -171,9 +172,9 @@ def _live(
         today = draws.sigma * np.sqrt(variance)
         if day > LONGEST_WINDOW and plants:
             past = slice(day - LONGEST_WINDOW, day)
-            history = History(**{name: kept[name][past] for name in PLANT_INPUTS}, sector=sector)
             trading = draws.listed[day - LONGEST_WINDOW] & alive
-            alpha[day] = _planted(plants, history, trading) * today
+            seen = {name: values[past] for name, values in kept.items()}
+            alpha[day] = _planted(plants, _history(seen, groups, trading)) * today
         returns = draws.common[day] + today * draws.shocks[day] + alpha[day]
         # Leaving: rare, likelier after a drawdown; half of those who leave lose 30 % on their last day.
         may_leave = alive & draws.listed[day] & (day >= BURN_IN)
@@ -199,6 +200,24 @@ def _live(
         kept["volume"][day] = np.exp(draws.volume_level + volume_state + draws.volume_common[day] + surprise)
         kept["returns"][day] = returns
     return kept, alpha, delisted_on
+
+
+def _history(
+    seen: Mapping[str, Matrix], groups: Mapping[str, NDArray[np.int64]], trading: NDArray[np.bool_]
+) -> History:
+    return History(
+        open=seen["open"],
+        high=seen["high"],
+        low=seen["low"],
+        close=seen["close"],
+        vwap=seen["vwap"],
+        volume=seen["volume"],
+        returns=seen["returns"],
+        sector=groups["sector"],
+        industry=groups["industry"],
+        subindustry=groups["subindustry"],
+        trading=trading,
+    )
 
 
 @dataclass(frozen=True)
@@ -254,8 +273,9 @@ def _suspensions(rng: np.random.Generator, total: int, n: int) -> NDArray[np.boo
     return suspended
 
 
-def _planted(plants: Sequence[Plant], history: History, trading: NDArray[np.bool_]) -> Vector:
+def _planted(plants: Sequence[Plant], history: History) -> Vector:
     """Σ κ z [N] over the plants; names without a full window of listed days are left out."""
+    trading = history.trading
     count = int(trading.sum())
     total = np.zeros(len(trading))
     if count < 2:
