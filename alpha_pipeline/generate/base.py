@@ -6,8 +6,8 @@ gate's. All randomness comes from one seeded NumPy generator, so the same seed a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -80,20 +80,39 @@ class SearchSettings:
 
 @dataclass(frozen=True)
 class Round:
-    """One `tell`, for plots and logs: rewards of its proposals, and how many of all so far meet the thresholds."""
+    """One `tell`, for plots and logs.
+
+    Attributes:
+        number: of the tell, from 0.
+        proposals: in it.
+        best_reward, mean_reward: of them.
+        passing: how many of all so far meet the thresholds.
+        figures: whatever else deserves a curve: means of the reward's terms, entropy, losses, shares.
+    """
 
     number: int
     proposals: int
     best_reward: float
     mean_reward: float
     passing: int
+    figures: Mapping[str, float] = field(default_factory=dict)
 
 
 class Generator(Protocol):
-    """A source of candidate expressions."""
+    """A source of candidate expressions.
+
+    Attributes:
+        name: its name in the registry.
+        history: one entry per `tell`.
+        repeats: complete valid expressions that it made, found to be proposed before in the run, and threw away. A
+            comparison under equal budgets counts them as if they had been evaluated.
+        batch: proposals that it likes to learn from at once; None where it does not mind.
+    """
 
     name: str
     history: list[Round]
+    repeats: int
+    batch: int | None
 
     def ask(self, count: int) -> list[Node]:
         """`count` canonical expressions, never proposed before in this run; fewer only when none can be found."""

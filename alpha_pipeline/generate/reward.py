@@ -3,32 +3,86 @@
     R = 0.5 tanh(SR_lcb / 2) + 0.25 tanh(fitness / 1.5)
         − 0.1 relu(turnover / highest − 1) − 0.1 relu(1 − turnover / lowest)
         − 0.5 relu((ρ_max − 0.5) / 0.5) − 0.05 operators / most operators
+        + 0.05 novelty + 0 marginal
 
 SR_lcb is the Sharpe ratio less its standard error, ρ_max the largest |correlation| of daily profit with better
-expressions, highest and lowest the accepted range of turnover. What takes no position, is constant or is mostly missing
-gets −0.5. The saturating terms keep one lucky figure from ruling the search; the error keeps short or fat-tailed
-histories from looking good.
+expressions and the pool, highest and lowest the accepted range of turnover. Novelty is the mean of 1 / √(1 + times
+proposed) over the pairs of an operator and one inside it; marginal, an option, is what the proposal adds to the Sharpe
+ratio of the best combination of what is held (`memory.marginal`). What takes no position, is constant or is mostly
+missing gets −0.5. The saturating terms keep one lucky figure from ruling the search; the error keeps short or
+fat-tailed histories from looking good.
+
+A learner is paid the whole, by `Memory.add`; parents and archives are ranked by the terms of the first lines.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
 from alpha_pipeline.backtest.metrics import DAYS_PER_YEAR
+from alpha_pipeline.errors import BadInput
 from alpha_pipeline.expression import operator_count
 from alpha_pipeline.generate.base import FloatArray, Scored, SearchSettings
 from alpha_pipeline.jit import njit
 from alpha_pipeline.thresholds import Thresholds
 
-DEGENERATE = -0.5
 STANDARD = Thresholds()
 FEWEST_COMMON_DAYS = 30
 """Days that two profit series must share for a correlation; with fewer it counts as 0."""
 LEAST_VARIANCE = 1e-12
 """On the common days, of a series whose own is 1: with less it does not vary."""
+
+
+@dataclass(frozen=True)
+class RewardWeights:
+    """What each term of the reward counts; the module says what they are.
+
+    Args:
+        sharpe, fitness, novelty, marginal: what the term adds at most.
+        turnover: what a turnover twice the highest accepted, or none at all, costs.
+        correlation: what the profit of a better one costs; nothing up to |ρ| = 0.5.
+        length: what the most operators cost.
+        degenerate: what an expression without figures costs.
+    """
+
+    sharpe: float = 0.5
+    fitness: float = 0.25
+    turnover: float = 0.1
+    correlation: float = 0.5
+    length: float = 0.05
+    novelty: float = 0.05
+    marginal: float = 0.0
+    degenerate: float = 0.5
+
+    def __post_init__(self) -> None:
+        for name, weight in vars(self).items():
+            if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight <= 100:
+                raise BadInput(f"{name} is {weight!r}", "reward weights", "use a number from 0 to 100")
+
+
+USUAL = RewardWeights()
+DEGENERATE = -USUAL.degenerate
+
+
+@dataclass(frozen=True, slots=True)
+class Reward:
+    """What a proposal is paid, and why.
+
+    Attributes:
+        total: the sum of the terms.
+        terms: what each term adds, by name of its weight.
+    """
+
+    total: float
+    terms: Mapping[str, float]
+
+    @classmethod
+    def of(cls, terms: Mapping[str, float]) -> Reward:
+        return cls(sum(terms.values()), terms)
 
 
 def meets(result: Scored, limits: Thresholds) -> bool:
@@ -80,41 +134,57 @@ def _shape(pnl: FloatArray) -> tuple[int, float, float, float]:
     return days, lowest, highest, np.sqrt(error / (days - 1) * DAYS_PER_YEAR)
 
 
-def earning_reward(sharpe_lower: FloatArray, fitness: FloatArray) -> FloatArray:
+def earning_reward(sharpe_lower: FloatArray, fitness: FloatArray, weights: RewardWeights = USUAL) -> FloatArray:
     """What Sharpe and fitness are worth; any shape."""
-    return np.asarray(0.5 * np.tanh(sharpe_lower / 2) + 0.25 * np.tanh(fitness / 1.5))
+    return np.asarray(weights.sharpe * np.tanh(sharpe_lower / 2) + weights.fitness * np.tanh(fitness / 1.5))
+
+
+def profile_terms(
+    sharpe_lower: float,
+    fitness: float,
+    turnover: float,
+    length: float,
+    limits: Thresholds = STANDARD,
+    weights: RewardWeights = USUAL,
+) -> dict[str, float]:
+    """The terms that an expression earns by itself; `length` is operators over most operators."""
+    low, high = limits.turnover_low, limits.turnover_high
+    too_much = max(turnover / high - 1, 0.0) if high > 0 else 1.0
+    too_little = max(1 - turnover / low, 0.0) if low > 0 else 0.0
+    return {
+        "sharpe": weights.sharpe * math.tanh(sharpe_lower / 2),
+        "fitness": weights.fitness * math.tanh(fitness / 1.5),
+        "turnover": -weights.turnover * (too_much + too_little),
+        "length": -weights.length * length,
+    }
 
 
 def profile_reward(
-    sharpe_lower: float, fitness: float, turnover: float, length: float, limits: Thresholds = STANDARD
+    sharpe_lower: float,
+    fitness: float,
+    turnover: float,
+    length: float,
+    limits: Thresholds = STANDARD,
+    weights: RewardWeights = USUAL,
 ) -> float:
-    """The reward without the correlation term; `length` is operators over most operators."""
-    low, high = limits.turnover_low, limits.turnover_high
-    return (
-        0.5 * math.tanh(sharpe_lower / 2)
-        + 0.25 * math.tanh(fitness / 1.5)
-        - 0.1 * (max(turnover / high - 1, 0.0) if high > 0 else 1.0)
-        - 0.1 * (max(1 - turnover / low, 0.0) if low > 0 else 0.0)
-        - 0.05 * length
-    )
+    """The sum of `profile_terms`: the reward without what depends on other expressions."""
+    return sum(profile_terms(sharpe_lower, fitness, turnover, length, limits, weights).values())
 
 
-def correlation_penalty(correlation: FloatArray | float) -> FloatArray:
-    """0.5 · relu((|ρ| − 0.5) / 0.5): nothing up to 0.5, a half at 1."""
-    return np.asarray(0.5 * np.maximum((np.abs(correlation) - 0.5) / 0.5, 0.0))
+def correlation_penalty(correlation: FloatArray | float, weights: RewardWeights = USUAL) -> FloatArray:
+    """0.5 · relu((|ρ| − 0.5) / 0.5): nothing up to 0.5, the whole weight at 1."""
+    return np.asarray(weights.correlation * np.maximum((np.abs(correlation) - 0.5) / 0.5, 0.0))
 
 
-def base_rewards(results: Sequence[Scored], settings: SearchSettings, limits: Thresholds = STANDARD) -> FloatArray:
-    """Rewards of the results without the correlation term."""
-    rewards = []
-    for result in results:
-        if is_degenerate(result, limits):
-            rewards.append(DEGENERATE)
-            continue
-        lower = result.sharpe - sharpe_standard_error(result.pnl)
-        length = operator_count(result.node) / settings.most_operators
-        rewards.append(profile_reward(lower, result.fitness, result.turnover, length, limits))
-    return np.array(rewards)
+def own_terms(
+    result: Scored, settings: SearchSettings, limits: Thresholds = STANDARD, weights: RewardWeights = USUAL
+) -> dict[str, float]:
+    """The terms of a result that depend on no other expression; only `degenerate` where it has no figures."""
+    if is_degenerate(result, limits):
+        return {"degenerate": -weights.degenerate}
+    lower = result.sharpe - sharpe_standard_error(result.pnl)
+    length = operator_count(result.node) / settings.most_operators
+    return profile_terms(lower, result.fitness, result.turnover, length, limits, weights)
 
 
 def correlations(left: FloatArray, right: FloatArray) -> FloatArray:
@@ -159,12 +229,15 @@ def standardised(rows: FloatArray) -> FloatArray:
     return np.asarray(np.where(varies, centred / np.where(varies, spread, 1.0), 0.0))
 
 
-def rewards_against(base: FloatArray, better: FloatArray, to_pool: FloatArray) -> FloatArray:
+def rewards_against(
+    base: FloatArray, better: FloatArray, to_pool: FloatArray, weights: RewardWeights = USUAL
+) -> FloatArray:
     """Rewards with the correlation term.
 
     Args:
         base: rewards without it, [n].
         better: the largest |correlation| of each with those that rank before it, [n].
         to_pool: the largest |correlation| of each with what was accepted before, [n].
+        weights: what the terms count.
     """
-    return np.asarray(base - correlation_penalty(np.maximum(better, to_pool)))
+    return np.asarray(base - correlation_penalty(np.maximum(better, to_pool), weights))

@@ -13,11 +13,11 @@ from alpha_pipeline.expression import parse
 from alpha_pipeline.generate import Scored, SearchSettings, Thresholds
 from alpha_pipeline.generate.reward import (
     DEGENERATE,
-    base_rewards,
     correlation_penalty,
     correlations,
     is_degenerate,
     meets,
+    own_terms,
     profile_reward,
     rewards_against,
     sharpe_standard_error,
@@ -72,7 +72,7 @@ def test_base_reward_uses_the_lower_bound_and_the_length() -> None:
     lower = 2.0 - sharpe_standard_error(given_result.pnl)
     # reverse, divide, ts_delta: 3 operators of 16
     expected = 0.5 * math.tanh(lower / 2) + 0.25 * math.tanh(1) - 0.05 * 3 / 16
-    np.testing.assert_allclose(base_rewards([given_result], SearchSettings()), [expected])
+    assert sum(own_terms(given_result, SearchSettings()).values()) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_base_reward_uses_the_lower_bound_and_the_length() -> None:
 def test_degenerate(changes: dict[str, object]) -> None:
     poor = result(**changes)  # type: ignore[arg-type]
     assert is_degenerate(poor)
-    assert base_rewards([poor], SearchSettings()).tolist() == [DEGENERATE]
+    assert own_terms(poor, SearchSettings()) == {"degenerate": DEGENERATE}
     assert not meets(poor, Thresholds())
 
 

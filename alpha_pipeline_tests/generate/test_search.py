@@ -11,14 +11,15 @@ import pytest
 from alpha_pipeline.expression import Node, canonical, parse, to_text
 from alpha_pipeline.generate import (
     GENERATORS,
-    GeneticSearch,
     Grammar,
+    Memory,
     Scored,
     SearchSettings,
     Thresholds,
     check_proposals,
     make_generator,
 )
+from alpha_pipeline.generate.genetic.search import GeneticSearch
 from alpha_pipeline.generate.memory.archive import Archive
 from alpha_pipeline.generate.reward import meets
 from alpha_pipeline.generate.space.grammar import negated
@@ -110,7 +111,7 @@ def scored(text: str, pnl: np.ndarray, sharpe: float, turnover: float = 0.2) -> 
 
 
 def test_a_strong_loser_is_proposed_with_the_other_sign() -> None:
-    generator = GeneticSearch(Grammar(FIELDS), 1)
+    generator = GeneticSearch(Grammar(FIELDS), 1, Memory())
     asked = generator.ask(generator.population)
     pnl = np.random.default_rng(1).normal(-0.002, 0.01, 500)
     poor = Scored(asked[0], "x", -2.0, pnl, 0.2, -1.8, -0.1, 1.0)

@@ -11,20 +11,16 @@ Everything is determined by the seed and the answers: lists and counters only, n
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from alpha_pipeline.expression import Node, canonical
-from alpha_pipeline.generate.base import FloatArray, Round, Scored
+from alpha_pipeline.expression import Node
 from alpha_pipeline.generate.genetic.blend import Blends
-from alpha_pipeline.generate.memory.archive import Archive, Individual
-from alpha_pipeline.generate.reward import base_rewards, meets
+from alpha_pipeline.generate.memory.archive import Individual
+from alpha_pipeline.generate.memory.memory import Memory
+from alpha_pipeline.generate.searcher import Searcher
 from alpha_pipeline.generate.space import variation
 from alpha_pipeline.generate.space.drawn import Drawn
 from alpha_pipeline.generate.space.grammar import Grammar
-from alpha_pipeline.thresholds import Thresholds
 
 
 @dataclass(frozen=True)
@@ -63,106 +59,69 @@ TRIES = 400
 """Attempts in a row without a new valid expression after which the space counts as exhausted."""
 
 
-class GeneticSearch:
-    """Typed genetic programming; see the module.
-
-    Args:
-        grammar: the search space, with its bounds.
-        seed: of every random choice.
-        settings: rates.
-        limits: what counts as exportable.
-        pool: daily profit of alphas accepted before, [k, search days].
-    """
+class GeneticSearch(Searcher):
+    """Typed genetic programming; see the module."""
 
     name = "genetic"
 
-    def __init__(
-        self,
-        grammar: Grammar,
-        seed: int,
-        settings: GeneticSettings | None = None,
-        limits: Thresholds | None = None,
-        pool: FloatArray | None = None,
-    ) -> None:
-        self.grammar = grammar
+    def __init__(self, grammar: Grammar, seed: int, memory: Memory, settings: GeneticSettings | None = None) -> None:
+        super().__init__(grammar, seed, memory)
         self.settings = settings or GeneticSettings()
-        self.limits = limits or Thresholds()
         self.population = self.settings.sized(grammar.settings.budget)
-        self.archive = Archive(grammar.settings, self.limits, pool, capacity=5 * self.population)
-        self.history: list[Round] = []
-        self._random = np.random.default_rng(seed)
-        self._seen: set[Node] = set()
-        self._passing = 0
+        self.archive = memory.archive
+        self._founded = 0
         self._way = Drawn([getattr(self.settings, way) for way in WAYS])
 
     def ask(self, count: int) -> list[Node]:
         """`count` new expressions; fewer when `TRIES` attempts in a row gave none."""
         asked: list[Node] = []
-        while len(asked) < count and len(self._seen) < self.population:
+        while len(asked) < count and self._founded < self.population:
             node = self._founder()
-            if node is None:
+            if node is None or not self.take(node, asked):
                 break
-            self._take(node, asked)
+            self._founded += 1
         for individual in self.archive.to_negate():
             if len(asked) < count:
-                self._take(individual.node, asked)
+                self.take(individual.node, asked)
         self.archive.mark_proposed(set(asked))
         blends = Blends(self.archive, self.population, self.grammar.settings)
         failures = 0
         while len(asked) < count and failures < TRIES:
             node = self._child(blends)
-            failures = 0 if node is not None and self._take(node, asked) else failures + 1
+            failures = 0 if node is not None and self.take(node, asked) else failures + 1
         return asked
 
-    def tell(self, results: Sequence[Scored]) -> None:
-        """Take in the answers."""
-        if not results:
-            return
-        self.archive.add(results)
-        rewards = base_rewards(results, self.grammar.settings, self.limits)
-        self._passing += sum(meets(result, self.limits) for result in results)
-        best, mean = float(rewards.max()), float(rewards.mean())
-        self.history.append(Round(len(self.history), len(results), best, mean, self._passing))
-
-    def _take(self, node: Node, asked: list[Node]) -> bool:
-        node = canonical(node)
-        if not self._may_propose(node):
-            return False
-        self._seen.add(node)
-        asked.append(node)
-        return True
-
     def _may_propose(self, node: Node) -> bool:
-        return node not in self._seen and self.grammar.problem(node) is None
+        return node not in self.memory.seen and self.grammar.problem(node) is None
 
     def _founder(self) -> Node | None:
         """One of the first population: the size it aims for grows with its number, to three fifths of the most."""
         largest = max(3, self.grammar.settings.most_operators * 3 // 5)
         for _ in range(TRIES):
-            aim = 2 + len(self._seen) * (largest - 2) // self.population
-            node = self.grammar.sample(self._random, aim)
-            if node is not None and node not in self._seen:
+            aim = 2 + self._founded * (largest - 2) // self.population
+            node = self.grammar.sample(self.random, aim)
+            if node is not None and node not in self.memory.seen:
                 return node
         return None
 
     def _child(self, blends: Blends) -> Node | None:
-        way = WAYS[self._way(self._random)]
+        way = WAYS[self._way(self.random)]
         if way == "immigrant" or not self.archive.members:
-            return self.grammar.sample(self._random)
+            return self.grammar.sample(self.random)
         if way == "blend":
-            return blends.next(self._random, self._may_propose)
+            return blends.next(self.random, self._may_propose)
         parent = self._parent(improve=way in IMPROVING)
         if way == "crossover":
-            return variation.crossover(self._random, self.grammar, parent.node, self._parent().node)
+            return variation.crossover(self.random, self.grammar, parent.node, self._parent().node)
         if way == "wrap":
-            return variation.wrap(self._random, self.grammar, parent.node, parent.turnover)
+            return variation.wrap(self.random, self.grammar, parent.node, parent.turnover)
         changes = {
             "subtree": variation.subtree,
             "point": variation.point,
             "window": variation.window,
             "hoist": variation.hoist,
         }
-        return changes[way](self._random, self.grammar, parent.node)
+        return changes[way](self.random, self.grammar, parent.node)
 
     def _parent(self, improve: bool = False) -> Individual:
         """The best of a few drawn from the population, by reward with the correlation term.
@@ -176,5 +135,5 @@ class GeneticSearch:
             unlike = archive.unlike_elite()
             ranked = ranked[unlike[ranked]] if unlike.any() else ranked
         best = ranked[: self.population]
-        drawn = self._random.integers(len(best), size=self.settings.tournament)
+        drawn = self.random.integers(len(best), size=self.settings.tournament)
         return archive.members[int(best[int(drawn.min())])]

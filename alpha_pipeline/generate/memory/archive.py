@@ -16,7 +16,15 @@ import numpy.typing as npt
 from alpha_pipeline.expression import Node, canonical, operator_count
 from alpha_pipeline.generate.base import FloatArray, Scored, SearchSettings
 from alpha_pipeline.generate.memory.profits import Profits, Slots
-from alpha_pipeline.generate.reward import is_degenerate, profile_reward, rewards_against, sharpe_standard_error
+from alpha_pipeline.generate.reward import (
+    USUAL,
+    RewardWeights,
+    correlations,
+    is_degenerate,
+    profile_reward,
+    rewards_against,
+    sharpe_standard_error,
+)
 from alpha_pipeline.generate.space.grammar import negated
 from alpha_pipeline.thresholds import Thresholds
 
@@ -51,9 +59,16 @@ class Archive:
             greedily by Sharpe, those already proposed first: what the run would export now.
     """
 
-    def __init__(self, settings: SearchSettings, limits: Thresholds, pool: FloatArray | None, capacity: int) -> None:
+    def __init__(
+        self,
+        settings: SearchSettings,
+        limits: Thresholds,
+        pool: FloatArray | None,
+        capacity: int,
+        weights: RewardWeights = USUAL,
+    ) -> None:
         self.settings, self.limits, self.capacity = settings, limits, capacity
-        self.pool = pool
+        self.pool, self.weights = pool, weights
         self.members: list[Individual] = []
         self.rewards: FloatArray = np.zeros(0)
         self.elite: list[int] = []
@@ -89,6 +104,21 @@ class Archive:
         assert self._profits is not None
         return self._profits.rows[self._slots[positions]]
 
+    def likeness(self, pnl: FloatArray, base: FloatArray) -> FloatArray:
+        """Largest |correlation| of each profit, [n, days], with the pool and with members of the elite that are better.
+
+        Args:
+            base: the rewards of the n by themselves; what is worse than they are does not hold them back.
+        """
+        nearest = np.zeros(len(pnl))
+        if self.pool is not None and len(self.pool):
+            nearest = np.abs(correlations(pnl, self.pool)).max(axis=1)
+        if self.elite:
+            likeness = np.abs(correlations(pnl, self.pnl(self.elite)))
+            better = np.array([self.members[i].base for i in self.elite]) > base[:, None]
+            nearest = np.maximum(nearest, np.where(better, likeness, 0.0).max(axis=1))
+        return np.asarray(np.round(nearest, 10))  # no tie hangs on how a sum was split
+
     def by_reward(self) -> Slots:
         """Positions of the members by falling reward."""
         if self._ranked is None:
@@ -120,7 +150,7 @@ class Archive:
         pnl = sign * result.pnl
         lower = abs(result.sharpe) - sharpe_standard_error(pnl)
         length = operator_count(node) / self.settings.most_operators
-        base = profile_reward(lower, abs(result.fitness), result.turnover, length, self.limits)
+        base = profile_reward(lower, abs(result.fitness), result.turnover, length, self.limits, self.weights)
         meets = self.limits.met_by(abs(result.sharpe), abs(result.fitness), result.turnover)
         return Individual(
             node, pnl, abs(result.sharpe), abs(result.fitness), result.turnover, base, self._told, sign > 0, meets
@@ -141,7 +171,8 @@ class Archive:
         self._compare_with_better(new[order][kept], gone)
         assert self._profits is not None
         self._profits.let_go(gone)
-        self.rewards = rewards_against(base[order][kept], self._better[self._slots], self._to_pool[self._slots])
+        better, to_pool = self._better[self._slots], self._to_pool[self._slots]
+        self.rewards = rewards_against(base[order][kept], better, to_pool, self.weights)
         self._ranked = self._unlike = None
         self._choose_elite()
 

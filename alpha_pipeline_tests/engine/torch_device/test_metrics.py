@@ -11,8 +11,7 @@ from alpha_pipeline.engine.kernels.kernel import Matrix
 from alpha_pipeline.engine.torch_device import TorchEngine
 from alpha_pipeline.evaluator import held_data
 from alpha_pipeline.expression import Node, lookback, to_text
-from alpha_pipeline.generate.random_search import RandomSearch
-from alpha_pipeline.generate.space.grammar import Grammar
+from alpha_pipeline.generate import make_generator
 from alpha_pipeline.market.panel import Panel
 from alpha_pipeline_tests.engine.torch_device.devices import DEVICES
 
@@ -24,7 +23,7 @@ def figures(signal: Matrix, node: Node, panel: Panel) -> np.ndarray[tuple[int], 
 
 @pytest.mark.parametrize("device", DEVICES)
 def test_metrics_of_random_expressions(small_panel: Panel, device: str) -> None:
-    nodes = RandomSearch(Grammar(held_data(small_panel)), seed=23).ask(200)
+    nodes = make_generator("random", 23, held_data(small_panel)).ask(200)
     with TorchEngine(small_panel, device=device) as engine:
         mine = dict(engine.map(nodes, lambda index, signal: figures(signal, nodes[index], small_panel)))
     with Engine(small_panel, threads=1) as engine_here:
