@@ -287,6 +287,12 @@ class Evaluator:
         """(position, figures) of canonical texts, as they are done, in this process; nothing is kept."""
         return self._map([parse(text) for text in texts])
 
+    def remember(self, text: str, figures: Figures) -> None:
+        """Take figures of a canonical text that were worked out before for those of its trial; they count as one."""
+        identity, tree, text = self.identify(parse(text))
+        if identity not in self._trials:
+            self._keep(self._trial(identity, tree, text, figures))
+
     def known(self, identities: Iterable[str]) -> list[Trial]:
         """Those of the trials that are held in memory."""
         return [self._trials[identity] for identity in identities if identity in self._trials]

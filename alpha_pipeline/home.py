@@ -3,6 +3,7 @@
 <home>/lake       Delta tables: prices, candidates, stages, trials, verdicts, accepted alphas
       /panels     one folder per panel version; `current`, the version that commands use; `made.json`, what made which
       /dagster    the Dagster instance
+      /runs       per generation run its journal while it lasts, what its learners learned, its curves
       /exports    what is handed over
 """
 
@@ -17,10 +18,10 @@ from typing import Any
 
 import alpha_pipeline
 from alpha_pipeline.errors import BadInput
-from alpha_pipeline.ledger import sql_folder
+from alpha_pipeline.ledger import check_key, sql_folder
 from alpha_pipeline.market.panel import Panel
 
-FOLDERS = ("lake", "panels", "dagster", "exports")
+FOLDERS = ("lake", "panels", "dagster", "runs", "exports")
 DAGSTER_YAML = """\
 telemetry:
   enabled: false
@@ -50,6 +51,11 @@ class Home:
     @property
     def exports(self) -> Path:
         return self.root / "exports"
+
+    def run_folder(self, key: str) -> Path:
+        """Where a generation run keeps what is no table."""
+        check_key("generation_run", key)
+        return self.root / "runs" / key
 
     @property
     def dagster(self) -> Path:

@@ -20,7 +20,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 from alpha_pipeline.backtest import SimulationSettings, Windows
 from alpha_pipeline.errors import BadInput
 from alpha_pipeline.expression import ACCOUNTS, Choices
-from alpha_pipeline.generate import GENERATORS
+from alpha_pipeline.generate import GENERATORS, RewardWeights
 from alpha_pipeline.market.cleaning import CleaningSettings
 from alpha_pipeline.market.panel import Panel
 from alpha_pipeline.market.universe import UniverseSettings, universe_size
@@ -130,6 +130,8 @@ class Settings(BaseSettings):
             universe, its floor among them.
         simulation: how alphas are simulated.
         thresholds: what the stages hold figures against.
+        start_from: run whose learners this one goes on from (its key), or their folder.
+        reward: what the terms of a learner's reward count.
         language: readings of the language where its sources contradict each other.
     """
 
@@ -156,6 +158,8 @@ class Settings(BaseSettings):
     membership: UniverseSettings = UniverseSettings()
     simulation: SimulationSettings = SimulationSettings()
     thresholds: Annotated[Thresholds, BeforeValidator(_thresholds)] = Thresholds()
+    start_from: str | None = None
+    reward: RewardWeights = RewardWeights()
     language: Choices = Choices()
 
     def windows(self, panel: Panel) -> Windows:

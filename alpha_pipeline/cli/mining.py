@@ -27,7 +27,7 @@ BEST_FIGURES = {"sharpe": ".2f", "fitness": ".2f", "turnover": ".1%", "returns":
 
 def _settings(options: argparse.Namespace) -> Settings:
     prices = ("source", "path", "groups", "events", "universe")
-    names = ("home", *prices, "memory", "workers", "device", "store", "generator", "candidates", "seed")
+    names = ("home", *prices, "memory", "workers", "device", "store", "generator", "candidates", "seed", "start_from")
     return load_settings(**{name: getattr(options, name, None) for name in names})
 
 
@@ -87,8 +87,14 @@ def current_market(home: Home) -> str | None:
     return f"{info.market} {info.universe}"
 
 
+DECIDED = ("source", "path", "groups", "events", "universe", "generator", "candidates", "seed", "start_from")
+"""Options that a run is pinned by."""
+
+
 def mine(options: argparse.Namespace) -> int:
-    """Run the pipeline for a new generation run."""
+    """Run the pipeline for a new generation run, or go on with one."""
+    if options.resume is not None:
+        return resume(options)
     launcher = _launcher(options)
     with Listener() as listener, progress.listening(listener):
         before = current_market(launcher.workbench.home)
@@ -106,6 +112,34 @@ def mine(options: argparse.Namespace) -> int:
         key = launcher.new_run()
         finished = interruptible(lambda: launcher.generate(key, version), listener.stop)
         seconds = time.perf_counter() - begun
+    return tell(options, launcher, key, finished, seconds, ingested)
+
+
+def resume(options: argparse.Namespace) -> int:
+    """Go on with a run that was interrupted: as it was pinned, whatever the settings say now."""
+    given = [name for name in DECIDED if getattr(options, name) is not None]
+    if given:
+        what = f"--{given[0].replace('start_from', 'from')} cannot be given with --resume"
+        raise BadInput(what, f"option --resume {options.resume}", "leave it out: the run goes on as it began")
+    launcher, key = _launcher(options), options.resume
+    with Listener() as listener, progress.listening(listener):
+        launcher.workbench.resume(key)
+        ensure_warm(say, further={"backtest": backtest})
+        begun = time.perf_counter()
+        finished = interruptible(lambda: launcher.resume(key), listener.stop)
+        seconds = time.perf_counter() - begun
+    return tell(options, launcher, key, finished, seconds, None)
+
+
+def tell(
+    options: argparse.Namespace,
+    launcher: Launcher,
+    key: str,
+    finished: Finished,
+    seconds: float,
+    ingested: Finished | None,
+) -> int:
+    """Say what came of a run; returns the exit code."""
     summary = summarise(launcher, key, finished, seconds)
     if options.json:
         emit(summary)
@@ -115,7 +149,12 @@ def mine(options: argparse.Namespace) -> int:
         else:
             warn(summary["warnings"])
         show_run(summary, finished)
-    return INTERRUPTED if finished.metadata["candidate_batch"]["stopped"] else DONE
+    if not summary["interrupted"]:
+        return DONE
+    say("interrupted: what was mined is kept, judged and exported")
+    home = f" --home {options.home}" if options.home else ""
+    say(f"to go on with it: alpha-pipeline mine --resume {key}{home}")
+    return INTERRUPTED
 
 
 def summarise(launcher: Launcher, key: str, finished: Finished, seconds: float) -> dict[str, Any]:
@@ -139,6 +178,7 @@ def summarise(launcher: Launcher, key: str, finished: Finished, seconds: float) 
         "seed": batch["seed"],
         "proposed": proposed,
         "evaluations": batch["evaluations"],
+        "evaluations_trained": batch["evaluations_trained"],
         "stages": stages,
         "price_level": {"tested": stages[-1]["in"], "refused": refused},
         "exported": export["exported"],
@@ -152,6 +192,7 @@ def summarise(launcher: Launcher, key: str, finished: Finished, seconds: float) 
         "peak_memory": peak_memory() + evaluator.workers.peak_memory,
         "interrupted": batch["stopped"],
         "warnings": list(panel.info.warnings),
+        "curves": batch["curves"],
         "export": {"json": export["json"], "csv": export["csv"]},
     }
 
@@ -181,5 +222,4 @@ def show_run(summary: dict[str, Any], finished: Finished) -> None:
     show(f"{summary['seconds']:.1f} s, {rate}, peak memory {summary['peak_memory'] / (1 << 30):.2f} GiB")
     show(f"export: {summary['export']['json']}")
     show(f"        {summary['export']['csv']}")
-    if summary["interrupted"]:
-        say("interrupted: what was mined is kept, judged and exported")
+    show(f"curves: {summary['curves']}")

@@ -16,7 +16,7 @@ from importlib import import_module
 from types import MappingProxyType
 
 from alpha_pipeline.errors import BadInput
-from alpha_pipeline.generate.base import FloatArray, Generator, Round, Scored, SearchSettings, check_proposals
+from alpha_pipeline.generate.base import FloatArray, Generator, Learner, Round, Scored, SearchSettings, check_proposals
 from alpha_pipeline.generate.memory.memory import Memory
 from alpha_pipeline.generate.reward import USUAL, Reward, RewardWeights
 from alpha_pipeline.generate.searcher import Searcher
@@ -82,6 +82,7 @@ __all__ = [
     "GENERATORS",
     "Generator",
     "Grammar",
+    "Learner",
     "Memory",
     "Reward",
     "RewardWeights",

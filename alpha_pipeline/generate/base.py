@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -120,6 +121,30 @@ class Generator(Protocol):
 
     def tell(self, results: Sequence[Scored]) -> None:
         """The figures of what was asked, in the order of the ask."""
+        ...
+
+
+class Learner(Protocol):
+    """A generator, or a part of one, whose knowledge outlives a run.
+
+    Attributes:
+        name: of its file.
+        trained: evaluations it has learned from, in earlier runs and in this one.
+    """
+
+    name: str
+    trained: int
+
+    def save(self, path: Path) -> None:
+        """Write all it knows."""
+        ...
+
+    def load(self, path: Path) -> None:
+        """Go on from what was saved.
+
+        Raises:
+            BadInput: the file is broken, or of another search space.
+        """
         ...
 
 

@@ -11,6 +11,7 @@ from alpha_pipeline import progress
 from alpha_pipeline.evaluator import Evaluator, Trial
 from alpha_pipeline.expression import Node
 from alpha_pipeline.generate.base import Generator, Scored, check_proposals
+from alpha_pipeline.journal import Journal
 
 SMALLEST_BATCH, ROUNDS = 32, 32
 
@@ -42,8 +43,18 @@ class Proposals:
     exhausted: bool
 
 
-def propose(generator: Generator, evaluator: Evaluator, budget: int) -> Proposals:
-    """Let a generator make `budget` proposals and learn from them; a stop keeps the batches that are done."""
+def propose(generator: Generator, evaluator: Evaluator, budget: int, journal: Journal | None = None) -> Proposals:
+    """Let a generator make `budget` proposals and learn from them; a stop keeps the batches that are done.
+
+    Args:
+        generator: a fresh one.
+        evaluator: gives the figures.
+        budget: distinct expressions to propose.
+        journal: where batches are kept while the run lasts. What it holds of an earlier start is not evaluated again.
+
+    Raises:
+        BadInput: the journal is of other proposals.
+    """
     listener = progress.current()
     begun = time.perf_counter()
     trials: list[Trial] = []
@@ -53,15 +64,28 @@ def propose(generator: Generator, evaluator: Evaluator, budget: int) -> Proposal
     listener.begin("mining", budget)
     try:
         while len(trials) < budget and not (listener.stopped and trials):  # a run of nothing could not be judged
-            nodes = generator.ask(min(batch_of(budget), budget - len(trials)))
+            nodes = generator.ask(min(generator.batch or batch_of(budget), budget - len(trials)))
             if not nodes:
                 exhausted = True
                 break
             check_proposals(nodes, before)
-            batch = evaluator.evaluate_many(nodes, progress=lambda trial: listener.advance(1, ""))
+            number = rounds[-1] if rounds else 0
+            if journal is not None:
+                journal.answer(number, [evaluator.identify(node)[0] for node in nodes], evaluator)
+            fresh = 0
+
+            def tick(trial: Trial) -> None:
+                nonlocal fresh
+                fresh += 1
+                listener.advance(1, "")
+
+            batch = evaluator.evaluate_many(nodes, progress=tick)
+            listener.advance(len(batch) - fresh, "")  # those that were known
+            if journal is not None:
+                journal.keep(number, batch)
             generator.tell([scored(trial) for trial in batch])
             trials += batch
-            rounds += [rounds[-1] + 1 if rounds else 1] * len(batch)
+            rounds += [number + 1] * len(batch)
             best = max(trials, key=lambda trial: trial.metrics.fitness)
             listener.advance(0, f"best so far: Sharpe {best.metrics.sharpe:.2f}, fitness {best.metrics.fitness:.2f}")
     finally:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from alpha_pipeline.expression import Node, canonical
-from alpha_pipeline.generate.base import Round, Scored
+from alpha_pipeline.generate.base import Learner, Round, Scored
 from alpha_pipeline.generate.memory.memory import Memory
 from alpha_pipeline.generate.reward import Reward
 from alpha_pipeline.generate.space.grammar import Grammar
@@ -32,6 +32,11 @@ class Searcher(ABC):
         self.random = np.random.default_rng(seed)
         self.history: list[Round] = []
         self.repeats = 0
+
+    @property
+    def learners(self) -> list[Learner]:
+        """Those in it whose knowledge can be kept for other runs."""
+        return []
 
     @abstractmethod
     def ask(self, count: int) -> list[Node]:

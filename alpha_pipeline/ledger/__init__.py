@@ -5,7 +5,7 @@ daily profit, ledger.py is what the rest of the house talks to.
 """
 
 from alpha_pipeline.ledger.correlation import MINIMUM_DAYS, pool_correlation, worst
-from alpha_pipeline.ledger.lake import Lake
+from alpha_pipeline.ledger.lake import Lake, check_key
 from alpha_pipeline.ledger.ledger import Commit, Ledger, pool_key_of
 from alpha_pipeline.ledger.sql_models import BrokenModel, Check, Model, load_models, read_model, run_model, sql_folder
 from alpha_pipeline.ledger.tables import METRICS, TABLES, Table, conform
@@ -21,6 +21,7 @@ __all__ = [
     "Ledger",
     "Model",
     "Table",
+    "check_key",
     "conform",
     "load_models",
     "pool_correlation",

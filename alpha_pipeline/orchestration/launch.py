@@ -16,7 +16,9 @@ from filelock import FileLock
 from alpha_pipeline.errors import BadInput
 from alpha_pipeline.orchestration.assets.market import ingest_key
 from alpha_pipeline.orchestration.build import build_definitions
+from alpha_pipeline.orchestration.learning import JOURNAL
 from alpha_pipeline.orchestration.partitions import FIRST_MONTH, GENERATION_RUNS
+from alpha_pipeline.orchestration.records import file_name
 from alpha_pipeline.orchestration.workbench import Workbench
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -115,9 +117,21 @@ class Launcher:
         """Mine, validate and export one generation run."""
         settings = self.workbench.settings
         config = {"generator": settings.generator, "candidates": settings.candidates, "panel": panel}
-        if settings.seed is not None:
-            config["seed"] = settings.seed
+        given = {"seed": settings.seed, "start_from": settings.start_from}
+        config |= {name: value for name, value in given.items() if value is not None}
         return self._execute("generation", {"candidate_batch": {"config": config}}, partition_key=key)
+
+    def resume(self, key: str) -> Finished:
+        """Go on with a generation run that was interrupted, from its first batch that was not evaluated.
+
+        Raises:
+            BadInput: it was never started, it is finished, or other code is installed now.
+        """
+        run, home = self.workbench.resume(key), self.workbench.home
+        exported = (home.exports / f"{file_name(key, run.panel.info)}.json").exists()
+        if exported and not (home.run_folder(key) / JOURNAL / run.record.pins).exists():
+            raise BadInput("nothing is left of it to do", f"generation run {key}", "start a new run")
+        return self._execute("generation", {"candidate_batch": {"config": {"resume": True}}}, partition_key=key)
 
     def _execute(self, job: str, ops: dict[str, Any], **options: Any) -> Finished:
         result = self.definitions.resolve_job_def(job).execute_in_process(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -42,6 +42,7 @@ class RunRecord:
         code_version: package version and source hash.
         pool_key, pool_version: which accepted alphas it is held against.
         settings, thresholds, windows: JSON.
+        search: JSON: bounds of the search, weights of the reward, and what was learned before, by its content.
     """
 
     generation_run: str
@@ -59,6 +60,7 @@ class RunRecord:
     settings: str
     thresholds: str
     windows: str
+    search: str
 
     @property
     def pins(self) -> str:
@@ -146,7 +148,9 @@ class Workbench:
         pool = Pool.load(self.ledger, evaluator, self.settings.thresholds.common_days, forgive_itself=True)
         return Bench(evaluator, pool.nearest, self.settings.thresholds)
 
-    def start(self, key: str, generator: str, seed: int, candidates: int, panel: Panel) -> Run:
+    def start(
+        self, key: str, generator: str, seed: int, candidates: int, panel: Panel, search: Mapping[str, Any]
+    ) -> Run:
         """Pin a generation run and write its record; doing it again pins it anew, without its own earlier alphas."""
         evaluator = self.evaluator(panel)
         pool = self.pool(evaluator, exclude_run=key)
@@ -166,12 +170,25 @@ class Workbench:
             settings=json.dumps(evaluator.settings.to_dict(), sort_keys=True),
             thresholds=json.dumps(asdict(self.settings.thresholds), sort_keys=True),
             windows=json.dumps(_bounds(evaluator.windows)),
+            search=json.dumps(search, sort_keys=True),
         )
         row = pl.DataFrame([{**asdict(record), "pool": json.dumps(pool.alpha_ids)}])
         self.lake.replace(RUNS, row.drop("generation_run"), generation_run=key)
         bench = Bench(evaluator, pool.nearest, self.settings.thresholds)
         self._run = Run(record, evaluator, bench, pool)
         return self._run
+
+    def resume(self, key: str) -> Run:
+        """A run that was interrupted, as it was pinned.
+
+        Raises:
+            BadInput: it was never started, or other code is installed now, which would propose otherwise.
+        """
+        run = self.run(key)
+        if run.record.code_version != code_version():
+            what = f"it was started by version {run.record.code_version}, and this is {code_version()}"
+            raise BadInput(what, f"generation run {key}", "start a new run, or go back to that version")
+        return run
 
     def run(self, key: str) -> Run:
         """The run of a partition, as it was pinned.
@@ -189,7 +206,7 @@ class Workbench:
             raise missing
         values: dict[str, Any] = rows[0]
         alpha_ids = json.loads(values.pop("pool"))
-        record = RunRecord(**values)
+        record = RunRecord(**{**values, "search": values.get("search") or "{}"})  # none before version 0.2
         panel = self.home.panel(record.data_version)
         windows = Windows(**{name: slice(*bounds) for name, bounds in json.loads(record.windows).items()})
         thresholds = Thresholds(**json.loads(record.thresholds))

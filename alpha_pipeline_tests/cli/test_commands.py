@@ -34,6 +34,7 @@ def test_mine_as_json(mined: Mined) -> None:
     found = ran.json
     assert set(found) == {
         *("generation_run", "data_version", "source", "synthetic", "generator", "seed", "proposed", "evaluations"),
+        *("evaluations_trained", "curves"),
         *("stages", "exported", "stage_pass_rate", "export_rate", "export_per_evaluation", "seconds"),
         *(
             "price_level",

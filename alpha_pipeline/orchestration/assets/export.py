@@ -10,8 +10,9 @@ from alpha_pipeline.export import ManualExporter
 from alpha_pipeline.export.select import choose
 from alpha_pipeline.ledger import METRICS
 from alpha_pipeline.orchestration.assets.validation import SCHEMA, asset_name, passed_on
+from alpha_pipeline.orchestration.charts import as_markdown, cumulative_profit
+from alpha_pipeline.orchestration.listings import alphas_table
 from alpha_pipeline.orchestration.partitions import GENERATION_RUNS
-from alpha_pipeline.orchestration.plots import alphas_table, cumulative_profit
 from alpha_pipeline.orchestration.records import accepted_frame, accepted_pnl_frame, file_name, now, record_of
 from alpha_pipeline.orchestration.workbench import Workbench
 from alpha_pipeline.validate import FUNNEL
@@ -94,7 +95,7 @@ def export_set(
         metadata={
             "market": label or "real prices",
             "exported": len(exported),
-            "profit_chart": dg.MetadataValue.md(cumulative_profit(days, profits, title)),
+            "profit_chart": dg.MetadataValue.md(as_markdown(cumulative_profit(days, profits, title), title)),
             "best_alphas": alphas_table([(t.expression, t.metrics) for t in exported[:LISTED]]),
             "json": dg.MetadataValue.path(files["json"]),
             "csv": dg.MetadataValue.path(files["csv"]),

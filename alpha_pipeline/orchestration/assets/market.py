@@ -16,8 +16,8 @@ from alpha_pipeline.market.build import build_panel
 from alpha_pipeline.market.panel import Panel
 from alpha_pipeline.market.sources.base import COLUMNS, OPTIONAL, Source
 from alpha_pipeline.market.universe import UniverseSettings
+from alpha_pipeline.orchestration.listings import table
 from alpha_pipeline.orchestration.partitions import MONTHS
-from alpha_pipeline.orchestration.plots import table
 from alpha_pipeline.orchestration.reporting import reporting
 from alpha_pipeline.orchestration.workbench import Workbench
 from alpha_pipeline.settings import Settings

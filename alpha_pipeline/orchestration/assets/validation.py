@@ -9,8 +9,9 @@ from collections.abc import Iterator
 import dagster as dg
 import polars as pl
 
+from alpha_pipeline.orchestration.charts import as_markdown, cumulative_profit
+from alpha_pipeline.orchestration.listings import alphas_table, table
 from alpha_pipeline.orchestration.partitions import GENERATION_RUNS
-from alpha_pipeline.orchestration.plots import alphas_table, cumulative_profit, table
 from alpha_pipeline.orchestration.workbench import Run, Workbench, left_from_earlier
 from alpha_pipeline.validate import FUNNEL, Candidate, StageCount, Verdict, count, judge
 from alpha_pipeline.validate.stages import Needs, Stage
@@ -159,9 +160,8 @@ def _metadata(
         best = sorted(trials, key=lambda t: (-t.metrics.sharpe, t.alpha_id))[:SHOWN]
         days = run.panel.dates[run.evaluator.windows.search]
         title = f"{run.record.label} best {len(best)} of {len(trials)} by Sharpe, search window".strip()
-        metadata["profit_chart"] = dg.MetadataValue.md(
-            cumulative_profit(days, {t.alpha_id: t.pnl for t in best}, title)
-        )
+        chart = cumulative_profit(days, {t.alpha_id: t.pnl for t in best}, title)
+        metadata["profit_chart"] = dg.MetadataValue.md(as_markdown(chart, title))
         metadata["best_alphas"] = alphas_table([(t.expression, t.metrics) for t in best])
     return metadata
 
