@@ -59,9 +59,11 @@ def build_parser() -> argparse.ArgumentParser:
 
     mine = add("mine", "Run the whole pipeline for a new generation run.")
     source(mine)
-    mine.add_argument("--generator", help="random or genetic (default genetic)")
+    mine.add_argument("--generator", help="random, genetic, reinforce, ppo, or auto: all of them (default genetic)")
     mine.add_argument("--candidates", type=int, help="distinct expressions to propose (default 500)")
     mine.add_argument("--seed", type=int, help="makes the run repeatable; by default each run has its own")
+    mine.add_argument("--resume", metavar="RUN", help="go on with a run that was interrupted, e.g. run-0003")
+    mine.add_argument("--from", dest="start_from", metavar="RUN", help="go on from what the learners of a run learned")
     mine.add_argument("--workers", type=int, help="processes to spread expressions over (default 1)")
     mine.add_argument("--device", help="where signals are computed: cpu (default) or cuda")
     mine.add_argument("--store", help="values kept for other runs: none (default), disk:FOLDER, redis://HOST:PORT/0")
@@ -103,6 +105,19 @@ def build_parser() -> argparse.ArgumentParser:
 
     warmup = add("warmup", "Compile for this machine, once, what evaluating expressions needs.")
     warmup.add_argument("--searched", action="store_true", help="only what mining draws, in about half the time")
+
+    race = add("race", "Run generators against each other on simulated markets whose alphas are known.")
+    race.add_argument("--markets", type=int, help="simulated markets; arms are compared pair by pair (default 10)")
+    race.add_argument("--evaluations", type=int, help="budget of each arm on each market (default 10000)")
+    race.add_argument("--cpu-seconds", type=float, help="budget in CPU time instead, training included")
+    race.add_argument("--seed", type=int, help="family of the markets' seeds (default 1)")
+    race.add_argument("--arms", help="generators, hill, matched, matched_ARM … (default random,hill,genetic,matched)")
+    race.add_argument("--plants", help="JSON file, or a built-in list: tuning (default) or report")
+    race.add_argument("--null", action="store_true", help="markets without plants: whatever is accepted is false")
+    race.add_argument("--instruments", type=int, help="of a market (default 200)")
+    race.add_argument("--days", type=int, help="of a market (default 1500)")
+    race.add_argument("--workers", type=int, help="processes (default: as many as there are processors)")
+    race.add_argument("--out", help="folder for race.json, race.html and plots (default: <home>/races/<name>)")
 
     ui = add("ui", "Start Dagster's UI and daemon on this home.")
     ui.add_argument("--host", default="127.0.0.1")

@@ -20,6 +20,7 @@ COMMANDS: dict[str, str] = {
     "explain": "language.explain",
     "export": "keeping.export",
     "universe": "keeping.universe",
+    "race": "racing.race",
     "ui": "keeping.ui",
     "warmup": "warming.warmup",
 }
