@@ -5,6 +5,8 @@ space/          what there is to search: the typed grammar, changes to trees, to
 memory/         what a run remembers and pays: archive, grid of elites, replay, reward terms
 genetic/        genetic programming
 policy/         policy gradients
+scheduler       all of them at once, the budget shared out by a bandit
+critic/         refuses proposals that are likely to be of no use, before they are evaluated
 reward          what a learner is paid for, from search-window figures only
 propose         the mining loop
 """
@@ -27,6 +29,7 @@ GENERATORS: MappingProxyType[str, str] = MappingProxyType(
     {
         "random": "random_search.RandomSearch",
         "genetic": "genetic.search.GeneticSearch",
+        "auto": "scheduler.Auto",
     }
 )
 """Name → module and class, imported when one is made: torch takes a second."""
