@@ -31,6 +31,7 @@ LONGEST_LOOKBACK = LONGEST_WINDOW - 1
 """Days before today that a plant may look at."""
 HELD = ("open", "high", "low", "close", "vwap", "volume", "returns", "sector", "industry", "subindustry", "market")
 """What plants may be made of: what the simulator knows while it simulates."""
+FORM = 'write {"plants": [{"expression": "-ts_delta(close, 5) / close", "sharpe": 1.5, "tier": "T1"}]}'
 UNTIERED = "untiered"
 STRONGEST = 20.0  # annual Sharpe ratio; beyond it the plants would be the whole market
 
@@ -104,13 +105,9 @@ def read_plants(text: str, name: str) -> PlantLists:
     try:
         held = json.loads(text)
     except ValueError as error:
-        raise BadInput(
-            f"it is no JSON ({error})", f"plants {name}", 'write it as docs say: {{"plants": […]}}'
-        ) from error
+        raise BadInput(f"it is no JSON ({error})", f"plants {name}", FORM) from error
     if not isinstance(held, dict) or ("plants" in held) == ("lists" in held):
-        raise BadInput(
-            "it has not one of `plants` and `lists`", f"plants {name}", 'write {"plants": [{"expression": …}]}'
-        )
+        raise BadInput("it has not one of `plants` and `lists`", f"plants {name}", FORM)
     unknown = sorted(held.keys() - {"plants", "lists", "strengths"})
     if unknown:
         raise BadInput(f"`{unknown[0]}` is unknown", f"plants {name}", "use plants or lists, and strengths")
@@ -135,7 +132,7 @@ def tree_of(expression: str) -> Node:
 
 def _entry(value: Any, where: str, has_strengths: bool) -> _Entry:
     if not isinstance(value, Mapping) or not isinstance(value.get("expression"), str):
-        raise BadInput("it has no `expression`", where, 'write {"expression": "-ts_delta(close, 5) / close", …}')
+        raise BadInput("it has no `expression`", where, FORM)
     unknown = sorted(value.keys() - {"expression", "sharpe", "tier"})
     if unknown:
         raise BadInput(f"`{unknown[0]}` is unknown", where, "use expression, sharpe and tier")
