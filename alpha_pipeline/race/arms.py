@@ -175,10 +175,12 @@ def make_arm(name: str, setting: Setting) -> Searcher:
     return searcher(name, setting.grammar, setting.seed, setting.memory())
 
 
-def grammar_for(fields: frozenset[str], limits: Thresholds, budget: int) -> Grammar:
-    """The search space of every arm: `mine` searches the same."""
+def grammar_for(fields: frozenset[str], limits: Thresholds, budget: int, days: int) -> Grammar:
+    """The search space of every arm: the one that `mine` searches; in a short market, less lookback."""
     deepest = max(1, min(SearchSettings.deepest, limits.depth))
-    return Grammar(fields, limits.profile, SearchSettings(budget=budget, deepest=deepest))
+    longest = max(30, min(SearchSettings.longest_lookback, days // 4))
+    settings = SearchSettings(budget=budget, deepest=deepest, longest_lookback=longest)
+    return Grammar(fields, limits.profile, settings)
 
 
 def lengths_of(nodes: Sequence[Node]) -> dict[int, int]:

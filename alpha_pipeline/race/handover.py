@@ -48,6 +48,18 @@ class Handover:
                 free &= self._likeness.of(int(place)) <= self._limit
         return chosen
 
+    def likest(self, profit: NDArray[np.float64], count: int, most: int) -> list[int]:
+        """The `most` passing trials among the first `count` whose profit is correlated most with one of [search days].
+
+        Profits are compared on all days of the window, those before a lookback is filled being 0 in either.
+        """
+        passing = self.passing[self.passing < count]
+        found = self._likeness.centred[: len(passing)]
+        spread = np.sqrt((found * found).sum(axis=1))
+        likeness = np.divide(found @ (profit - profit.mean()), spread, out=np.zeros(len(passing)), where=spread > 0)
+        order = np.argsort(-np.round(likeness, 12), kind="stable")[:most]
+        return [int(number) for number in passing[order]]
+
     def best(self, count: int) -> int | None:
         """The trial of the highest Sharpe ratio among the first `count` that are usable."""
         found = self.top(count, 1)
@@ -64,16 +76,19 @@ class Likeness:
 
     Each profit is taken less its own mean; the sums are over the days that both have, as profits begin when a lookback
     is filled.
+
+    Attributes:
+        centred: [rows, days], 0 before the first day.
     """
 
     def __init__(self, trials: Sequence[Trial]) -> None:
         days = len(trials[0].pnl) if trials else 0
         self._starts = np.array([min(trial.first_day, days) for trial in trials], np.int64)
-        self._centred = np.zeros((len(trials), days))
+        self.centred = np.zeros((len(trials), days))
         for row, (trial, start) in enumerate(zip(trials, self._starts, strict=True)):
             profit = trial.pnl[start:]
-            self._centred[row, start:] = profit - profit.mean() if len(profit) else 0.0
-        squares = np.cumsum(self._centred[:, ::-1] ** 2, axis=1)[:, ::-1]
+            self.centred[row, start:] = profit - profit.mean() if len(profit) else 0.0
+        squares = np.cumsum(self.centred[:, ::-1] ** 2, axis=1)[:, ::-1]
         self._squares = np.concatenate([squares, np.zeros((len(trials), 1))], axis=1)  # from each day to the last
         self._known: dict[int, NDArray[np.float64]] = {}
 
@@ -83,7 +98,7 @@ class Likeness:
             begin = np.maximum(self._starts, self._starts[row])
             theirs = self._squares[np.arange(len(begin)), begin]
             spread = np.sqrt(theirs * self._squares[row][begin])
-            together = np.abs(self._centred @ self._centred[row])
+            together = np.abs(self.centred @ self.centred[row])
             found = np.divide(together, spread, out=np.zeros(len(begin)), where=spread > 0)
             self._known[row] = np.round(np.minimum(found, 1.0), 9)  # no choice hangs on how a sum was split
         return self._known[row]

@@ -147,7 +147,7 @@ def _race(plan: Plan, job: Job, arm: str) -> Result | None:
     settings, budget = plan.settings, plan.settings.budget
     market = RacedMarket.open(plan.market_folder(job.market))
     with Evaluator(market.panel, threads=1, memory=MEMORY) as evaluator:  # fresh: no arm gains by another's cache
-        grammar = grammar_for(evaluator.available, LIMITS, budget.evaluations)
+        grammar = grammar_for(evaluator.available, LIMITS, budget.evaluations, settings.days)
         styles = style_profits(evaluator)
         seed = settings.learner_seed(job.market)
         generator = make_arm(arm, Setting(grammar, LIMITS, seed, styles, dict(job.lengths)))

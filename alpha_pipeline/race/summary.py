@@ -14,11 +14,13 @@ from alpha_pipeline.race.settings import RaceSettings
 from alpha_pipeline.race.statistics import beats, holm, interquartile_mean, interval, median_time
 
 PRIMARY = "recall_weighted"
-COMPARED = (PRIMARY, "anytime")
+COMPARED = (PRIMARY, "recall_passing_weighted", "anytime")
 """Figures that arms are compared by; the first was fixed beforehand. Holm's correction is within each."""
 ROBUST = (
     "recall",
     "recall_weighted",
+    "recall_passing",
+    "recall_passing_weighted",
     "anytime",
     "anytime_portfolio",
     "optimism_gap",
@@ -122,7 +124,8 @@ def curve(results: Sequence[Result]) -> list[dict[str, Any]]:
             values = [float(result["curve"][place][name]) / scale_of(result) for result in results]
             point[name], point[f"{name}_interval"] = interquartile_mean(values), interval(values)
         values = known([result["curve"][place] for result in results], PRIMARY)
-        point[PRIMARY] = interquartile_mean(values) if values else None
+        if values:
+            point[PRIMARY], point[f"{PRIMARY}_interval"] = interquartile_mean(values), interval(values)
         points.append(point)
     return points
 

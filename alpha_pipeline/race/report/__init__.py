@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from alpha_pipeline.race.report.pages import html_page, markdown_page
-from alpha_pipeline.race.report.plots import plots
+from alpha_pipeline.race.report.plots import draw
 
 
 def write_report(summary: Mapping[str, Any], folder: Path) -> list[Path]:
     """Write all files of a race into a folder. Returns their paths."""
     folder.mkdir(parents=True, exist_ok=True)
-    drawn = plots(summary)
+    drawn = draw(summary)
     texts = {
         "race.json": json.dumps(summary, indent=1, allow_nan=False) + "\n",
         "race.html": html_page(summary, drawn),

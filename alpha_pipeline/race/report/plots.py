@@ -21,7 +21,7 @@ Drawn = dict[str, tuple[str, str]]
 """Name → (caption, SVG)."""
 
 
-def plots(summary: Mapping[str, Any]) -> Drawn:
+def draw(summary: Mapping[str, Any]) -> Drawn:
     """What arms found over the budget, and what of it; in null markets, what they took for real."""
     with matplotlib.rc_context(STYLE):
         if summary["settings"]["null"]:
@@ -46,13 +46,15 @@ def _anytime(summary: Mapping[str, Any]) -> str:
     axes = figure.subplots(1, len(panels))
     for place, (name, title) in enumerate(panels.items()):
         for number, arm in enumerate(summary["arms"]):
-            points = [point for point in arm["curve"] if point[name] is not None]
+            points = [point for point in arm["curve"] if name in point]
             at, values = [point["at"] for point in points], [point[name] for point in points]
             axes[place].plot(at, values, label=arm["arm"], color=_colour(number), linestyle=_dash(number))
-            if points and f"{name}_interval" in points[0]:
-                low, high = zip(*(point[f"{name}_interval"] for point in points), strict=True)
-                axes[place].fill_between(at, low, high, color=_colour(number), alpha=0.12, linewidth=0)
+            low, high = ([point[f"{name}_interval"][end] for point in points] for end in (0, 1))
+            axes[place].fill_between(at, low, high, color=_colour(number), alpha=0.1, linewidth=0)
+        marks = [point["at"] for point in summary["arms"][0]["curve"]]
         axes[place].set_xscale("log")
+        axes[place].set_xticks(marks, [f"{mark:,g}" for mark in marks], fontsize=7)
+        axes[place].minorticks_off()
         _dress(axes[place], title, _axis(summary))
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 6), frameon=False)
