@@ -128,7 +128,8 @@ class Derivation:
         self._operators = space.settings.most_operators  # left
         self._characters = LONGEST_EXPORT  # left, of export text
         self._reserved = 0  # operators, by what waits
-        self._length, self._open = 0, 1  # operators and fields taken; nonterminals open
+        self._certain = 0  # operators that it will have at least, but for the nonterminal at hand
+        self._last = True  # whether nothing else is open
         self._frames: list[_Frame] = []
         self._token = -1  # of the operator at hand
         self._fixed: dict[int, Node] = {}  # its arguments that are no subtrees
@@ -142,7 +143,7 @@ class Derivation:
         self._leaves_fit = True
         self._forbidden: tuple[Node, ...] = ()
         self._node: Node | None = None
-        self._legal: Legal = space.signs()
+        self._legal: Legal = space.states.signs
 
     def legal(self) -> tuple[Mask, LogPrior]:
         """What may follow: mask [tokens] and log prior [tokens], −inf where illegal. Shared arrays, not to be written.
@@ -150,7 +151,7 @@ class Derivation:
         Both are empty of legal tokens once the expression is complete.
         """
         legal = self._legal
-        return legal.mask, legal.prior(self.space.priors, self._length, self._open == 1)[0]
+        return legal.mask, legal.prior(self._certain, self._last)[0]
 
     @property
     def legal_tokens(self) -> tuple[int, ...]:
@@ -168,7 +169,7 @@ class Derivation:
         tokens = self._legal.tokens
         if len(tokens) == 1:
             return tokens[0]
-        running = self._legal.prior(self.space.priors, self._length, self._open == 1)[1]
+        running = self._legal.prior(self._certain, self._last)[1]
         return tokens[int(running.searchsorted(random.random(), side="right"))]
 
     def context(self) -> Context:
@@ -232,9 +233,7 @@ class Derivation:
             self._begin_subtrees(self.way)
         elif stage is Stage.SIGN:
             self._minus = token == space.vocabulary.signs[MINUS]
-            roots = space.roots(self._minus)
-            assert roots is not None
-            self._stage, self._legal = Stage.ROOT, roots
+            self._stage, self._legal = Stage.ROOT, space.states.roots[self._minus]
         else:
             self._number = space.root_of[token]
             self._depth -= self._minus
@@ -250,13 +249,10 @@ class Derivation:
             if len(frame.children) in frame.way.rivals:
                 self._settle(frame, leaf is not None)
             frame.first_token = token
-        self._length += 1
         if leaf is not None:
-            self._open -= 1
             self._complete(leaf)
             return
         name = space.operator_of[token]
-        self._open += space.arities[name] - 1
         self._token, self._fixed, self._window = token, {}, 0
         kind = ALIKE.get(name, name)
         self._survivors = [
@@ -271,7 +267,7 @@ class Derivation:
         if isinstance(step, Fork):
             self.fork, self._stage = step, Stage.FORK
             windows = windows_within(self._days)
-            self._legal = self.space.branches(step, self._depth, windows, self._room, len(self._survivors))
+            self._legal = self.space.states.branches(step, self._depth, windows, self._room, len(self._survivors))
             return
         self.fork, self.way = None, step
         if step.number is not None:
@@ -281,13 +277,13 @@ class Derivation:
             self._after_window(step)
         else:
             self._stage = Stage.WINDOW
-            self._legal = self.space.windows(step, self._depth, self._days, self._room, len(self._survivors))
+            self._legal = self.space.states.windows(step, self._depth, self._days, self._room, len(self._survivors))
 
     def _after_window(self, way: Way) -> None:
         if way.group is None:
             self._begin_subtrees(way)
         else:
-            self._stage, self._legal = Stage.GROUP, self.space.groups()
+            self._stage, self._legal = Stage.GROUP, self.space.states.groups
 
     def _begin_subtrees(self, way: Way) -> None:
         space = self.space
@@ -325,9 +321,11 @@ class Derivation:
             leaves_fit = room >= self._cost_of_last(rival, leaf=True)
             room -= self._cost_of_last(rival, leaf=False)
         self._stage, self._forbidden, self._room = None, forbidden, room
+        self._certain = space.settings.most_operators - self._minus - self._operators + self._reserved
+        self._last = all(len(frame.children) == len(frame.way.symbols) - 1 for frame in self._frames)
         self._leaves_fit = leaves_fit
         windows = windows_within(self._days)
-        self._legal = space.nodes(self._number, self._place, self._depth, windows, room, leaves_fit, forbidden)
+        self._legal = space.states.nodes(self._number, self._place, self._depth, windows, room, leaves_fit, forbidden)
 
     def _taken_once_known(self, frame: _Frame, leaf: bool) -> Taken:
         unknown, leaves, calls = frame.taken
@@ -356,4 +354,4 @@ class Derivation:
             self._frames.pop()
             node = frame.node()
         self._node = canonical(negated(node)) if self._minus else node
-        self._stage, self.done, self._legal = Stage.DONE, True, self.space.nothing
+        self._stage, self.done, self._legal = Stage.DONE, True, self.space.states.nothing

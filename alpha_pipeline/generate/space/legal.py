@@ -1,7 +1,9 @@
 """What may follow in a state of a derivation, and how likely it is before anything is learned.
 
-Priors are those of Deep Symbolic Optimization (`dso.prior`: UniformArityPrior and SoftLengthPrior), over the tokens
-that are legal in the state.
+The priors follow Deep Symbolic Optimization (`dso.prior`: UniformArityPrior and SoftLengthPrior; generators.md §1),
+over the tokens that are legal in the state. Theirs on length counts tokens so far, and after the centre discourages
+every operator alike. Here many nonterminals have no field, so that this would not end them; ours counts the operators
+that the expression will have at least, the reserve of what is open included, and so prefers the shorter way on.
 """
 
 from __future__ import annotations
@@ -23,15 +25,17 @@ class Priors:
     """What is likely before anything is learned.
 
     Args:
-        length_centre: operators and fields at which expressions are let end; None for no prior on length.
-        length_scale: how softly. After `t` of them, before the centre, a field that would end the expression loses
-            (t − centre)² / (2 · scale) of log probability; after the centre, every operator does.
-        arity: whether fields, operators of one input, of two and of three are equally likely as kinds.
+        length_centre: operators around which expressions end; None for no prior on length.
+        length_scale: how softly. A token after which the expression has `n` operators at least loses
+            (n − centre)² / (2 · scale) of log probability where n is above the centre, or where the token ends it.
+        arity: whether fields, operators of one input and operators of more are equally likely as kinds. As in DSO,
+            each operator's share is of all that the grammar has, so that where few of a kind are legal that kind is
+            rare; fields share theirs among the legal ones.
         weights: whether operators of one arity share it by the grammar's `WEIGHTS`, and units of the whole by `ROOTS`.
     """
 
-    length_centre: float | None = 10.0
-    length_scale: float = 5.0
+    length_centre: float | None = 3.0
+    length_scale: float = 2.0
     arity: bool = True
     weights: bool = True
 
@@ -39,9 +43,22 @@ class Priors:
         if not self.length_scale > 0:
             raise BadInput(f"length_scale is {self.length_scale!r}", "priors", "use a number above 0")
 
-    def of_length(self, length: int) -> float:
-        """What a token of the discouraged kind loses after `length` operators and fields."""
-        return 0.0 if self.length_centre is None else -((length - self.length_centre) ** 2) / (2 * self.length_scale)
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A token that may follow where there is room for it.
+
+    Attributes:
+        token: its position in the vocabulary.
+        cost: operators that it takes at least, itself and its subtrees.
+        log: its log prior but for length; fields' shares are taken out by `Legal`.
+        arity: its subtrees; None where it is no field and no operator.
+    """
+
+    token: int
+    cost: int = 0
+    log: float = 0.0
+    arity: int | None = None
 
 
 class Legal:
@@ -49,57 +66,54 @@ class Legal:
 
     Args:
         size: tokens of the vocabulary.
-        tokens: the legal ones.
-        logs: their log prior but for length, up to a constant.
-        arities: their arity where they are fields or operators, which length bears on; None for other tokens.
+        options: what is legal, by rising token.
+        priors: how likely each is.
 
     Attributes:
         tokens: the legal tokens, rising.
         mask: [size]; not to be written to.
     """
 
-    __slots__ = ("_arities", "_logs", "_priors", "_size", "mask", "tokens")
+    __slots__ = ("_costs", "_ends", "_known", "_logs", "_priors", "_size", "mask", "tokens")
 
-    def __init__(
-        self, size: int, tokens: Sequence[int], logs: Sequence[float], arities: Sequence[int] | None = None
-    ) -> None:
-        order = sorted(range(len(tokens)), key=lambda place: tokens[place])
-        self.tokens = tuple(tokens[place] for place in order)
+    def __init__(self, size: int, options: Sequence[Option], priors: Priors) -> None:
+        self.tokens = tuple(option.token for option in options)
         self.mask: Mask = np.zeros(size, np.bool_)
         self.mask[list(self.tokens)] = True
         self.mask.flags.writeable = False
-        self._size = size
-        self._logs = np.array([logs[place] for place in order])
-        self._arities = None if arities is None else np.array([arities[place] for place in order])
-        self._priors: dict[tuple[int, bool], tuple[LogPrior, npt.NDArray[np.float64]]] = {}
+        self._size, self._priors = size, priors
+        self._costs = np.array([option.cost for option in options])
+        self._ends = np.array([option.arity == 0 for option in options])
+        self._logs = np.array([option.log for option in options])
+        if priors.arity and self._ends.any():
+            self._logs[self._ends] -= np.log(self._ends.sum())
+        self._known: dict[tuple[int, bool], tuple[LogPrior, npt.NDArray[np.float64]]] = {}
 
-    def prior(self, priors: Priors, length: int, last: bool) -> tuple[LogPrior, npt.NDArray[np.float64]]:
-        """The log prior [size], normalised, −inf where illegal; and the running sum of it over `tokens`, for draws.
+    def prior(self, operators: int, last: bool) -> tuple[LogPrior, npt.NDArray[np.float64]]:
+        """The log prior and its running sum.
 
         Args:
-            priors: the settings; the same ones at every call.
-            length: operators and fields before this one.
-            last: whether this is the only open nonterminal.
+            operators: that the expression has at least, but for this token's.
+            last: whether nothing else is open.
+
+        Returns:
+            Log prior [size], normalised, −inf where illegal, not to be written to; running sum of the prior over
+            `tokens`, ending at 1, for draws.
         """
-        centre = priors.length_centre
-        if self._arities is None or centre is None or length == centre or (length < centre and not last):
-            length, last = -1, False
-        elif length > centre:
-            last = False
-        known = self._priors.get((length, last))
+        known = self._known.get((operators, last))
         if known is None:
-            known = self._priors[length, last] = self._find_prior(priors, length, last)
+            known = self._known[operators, last] = self._find_prior(operators, last)
         return known
 
-    def _find_prior(self, priors: Priors, length: int, last: bool) -> tuple[LogPrior, npt.NDArray[np.float64]]:
-        logs = self._logs
-        if length >= 0 and self._arities is not None:
-            discouraged = self._arities == 0 if last else self._arities > 0
-            logs = logs + np.where(discouraged, priors.of_length(length), 0.0)
-        logs = logs - logs.max(initial=-np.inf)
-        shares = np.exp(logs)
-        running = np.cumsum(shares)
+    def _find_prior(self, operators: int, last: bool) -> tuple[LogPrior, npt.NDArray[np.float64]]:
+        logs, centre = self._logs, self._priors.length_centre
+        if centre is not None:
+            beyond = operators + self._costs - centre
+            counted = np.where(self._ends & last, np.abs(beyond), np.maximum(beyond, 0.0))
+            logs = logs - counted**2 / (2 * self._priors.length_scale)
+        shares = np.exp(logs - logs.max(initial=-np.inf))
+        total = shares.sum()
         log_prior = np.full(self._size, -np.inf, np.float32)
-        log_prior[list(self.tokens)] = logs - np.log(running[-1])
+        log_prior[list(self.tokens)] = np.log(shares / total)
         log_prior.flags.writeable = False
-        return log_prior, running / running[-1]
+        return log_prior, np.cumsum(shares) / total

@@ -101,13 +101,13 @@ class LookAhead:
         self.ways: dict[Symbol, dict[str, tuple[Way, ...]]] = {
             symbol: self._by_operator(productions) for symbol, productions in grammar.productions.items()
         }
-        self._places: dict[str, Place] = {}
-        for operator in grammar.operators:
-            self._places[operator.name] = Place(len(self._places), _banned(operator.name))
-        self._places[ADV] = Place(len(self._places), _banned("ts_mean"), frozenset({Field("volume")}))
-        self.root = Place(len(self._places), frozenset({"reverse"}), bare=True)
+        bans = {operator.name: (_banned(operator.name), frozenset[Node]()) for operator in grammar.operators}
+        bans[ADV] = (_banned("ts_mean"), frozenset({Field("volume")}))
+        shared = {ban: Place(number, *ban) for number, ban in enumerate(dict.fromkeys(bans.values()))}
+        self._places = {name: shared[ban] for name, ban in bans.items()}
+        self.root = Place(len(shared), frozenset({"reverse"}), bare=True)
         """A bare field has no operator, and is no proposal."""
-        self.root_after_minus = Place(len(self._places) + 1, frozenset({"reverse", "subtract"}))
+        self.root_after_minus = Place(len(shared) + 1, frozenset({"reverse", "subtract"}))
         """A minus before a difference is the other difference."""
         self._cheapest: dict[tuple[Symbol, Place, int, int, Taken], int] = {}
         self._by_name: dict[tuple[Symbol, str, int, int, int], int] = {}
@@ -183,6 +183,8 @@ class LookAhead:
                 if cost >= NEVER:
                     break
                 costs.append(cost)
+            if costs.count(1) >= needed:
+                return 1
         return heapq.nsmallest(needed, costs)[-1] if len(costs) >= needed else NEVER
 
     def _by_operator(self, productions: tuple[Production, ...]) -> dict[str, tuple[Way, ...]]:
