@@ -29,6 +29,8 @@ GENERATORS: MappingProxyType[str, str] = MappingProxyType(
     {
         "random": "random_search.RandomSearch",
         "genetic": "genetic.search.GeneticSearch",
+        "reinforce": "policy.reinforce.Reinforce",
+        "ppo": "policy.ppo.Ppo",
         "auto": "scheduler.Auto",
     }
 )

@@ -1,7 +1,7 @@
 """Advantages and losses of the policy learners: pure functions of tensors, nothing is sampled or stepped here.
 
 Shapes: n sequences of at most t decisions over v tokens. A decision is a token that was chosen among several legal
-ones; `decided` [n, t] marks them, and what it does not mark (padding) enters no loss and no count. All float32.
+ones; `decided` [t, n] marks them, and what it does not mark (padding) enters no loss and no count. All float32.
 """
 
 from __future__ import annotations
@@ -85,9 +85,9 @@ def clipped(log_probs: Tensor, old: Tensor, advantages: Tensor, decided: Tensor,
     Schulman et al. 2017, "Proximal policy optimization algorithms", eq. 7.
 
     Args:
-        log_probs, old: [n, t], of the tokens taken, now and when they were sampled.
-        advantages: [n, t], without gradient.
-        decided: [n, t].
+        log_probs, old: [t, n], of the tokens taken, now and when they were sampled.
+        advantages: [t, n], without gradient.
+        decided: [t, n].
         clip: ε.
     """
     ratio = (log_probs - old).exp()
@@ -118,27 +118,27 @@ def generalised_advantages(rewards: Tensor, values: Tensor, decided: Tensor, dec
 
     Args:
         rewards: [n], paid after the last decision.
-        values: [n, t], of the state before each decision.
-        decided: [n, t], a run of ones from the start of each row.
+        values: [t, n], of the state before each decision.
+        decided: [t, n], a run of ones from the start of each column.
         decay: λ; 1 gives R − V_t, 0 gives δ_t.
 
     Returns:
-        (A, A + V), each [n, t], 0 where nothing was decided.
+        (A, A + V), each [t, n], 0 where nothing was decided.
     """
-    count, steps = values.shape
+    steps, count = values.shape
     advantages = torch.zeros_like(values)
     following, carried = rewards, values.new_zeros(count)
     for step in reversed(range(steps)):
-        here = decided[:, step]
-        found = following - values[:, step] + decay * carried
+        here = decided[step]
+        found = following - values[step] + decay * carried
         carried = torch.where(here, found, carried)
-        following = torch.where(here, values[:, step], following)
-        advantages[:, step] = torch.where(here, found, torch.zeros_like(found))
+        following = torch.where(here, values[step], following)
+        advantages[step] = torch.where(here, found, torch.zeros_like(found))
     return advantages, torch.where(decided, advantages + values, torch.zeros_like(values))
 
 
 def value_loss(values: Tensor, targets: Tensor, decided: Tensor) -> Tensor:
-    """½ mean over decisions of (V − target)², a scalar; arguments [n, t], targets without gradient."""
+    """½ mean over decisions of (V − target)², a scalar; arguments [t, n], targets without gradient."""
     return 0.5 * mean_over((values - targets) ** 2, decided)
 
 
@@ -173,5 +173,5 @@ def trajectory_balance(log_total: Tensor, log_probs: Tensor, rewards: Tensor, sh
 
 
 def mean_over(each: Tensor, decided: Tensor) -> Tensor:
-    """Mean of [n, t] over what was decided, a scalar; 0 where nothing was."""
+    """Mean of [t, n] over what was decided, a scalar; 0 where nothing was."""
     return torch.where(decided, each, torch.zeros_like(each)).sum() / decided.sum().clamp(min=1)

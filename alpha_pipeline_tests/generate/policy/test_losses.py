@@ -73,13 +73,14 @@ def test_clipped_has_no_gradient_beyond_the_clip() -> None:
 
 def test_generalised_advantages() -> None:
     """Values 1, 2, 4 and reward 10: δ = 1, 2, 6. With λ = 0.5: A = 1 + 0.5 · 5 = 3.5, 2 + 0.5 · 6 = 5, 6."""
-    values, decided = torch.tensor([[1.0, 2.0, 4.0], [3.0, 7.0, 9.0]]), torch.tensor([[True] * 3, [True, False, False]])
+    values = torch.tensor([[1.0, 3.0], [2.0, 7.0], [4.0, 9.0]])
+    decided = torch.tensor([[True, True], [True, False], [True, False]])
     rewards = tensor(10, 1)
     advantages, targets = losses.generalised_advantages(rewards, values, decided, 0.5)
-    close(advantages, torch.tensor([[3.5, 5.0, 6.0], [-2.0, 0.0, 0.0]]))
-    close(targets, torch.tensor([[4.5, 7.0, 10.0], [1.0, 0.0, 0.0]]))
-    close(losses.generalised_advantages(rewards, values, decided, 1.0)[0][0], tensor(9, 8, 6))
-    close(losses.generalised_advantages(rewards, values, decided, 0.0)[0][0], tensor(1, 2, 6))
+    close(advantages, torch.tensor([[3.5, -2.0], [5.0, 0.0], [6.0, 0.0]]))
+    close(targets, torch.tensor([[4.5, 1.0], [7.0, 0.0], [10.0, 0.0]]))
+    close(losses.generalised_advantages(rewards, values, decided, 1.0)[0][:, 0], tensor(9, 8, 6))
+    close(losses.generalised_advantages(rewards, values, decided, 0.0)[0][:, 0], tensor(1, 2, 6))
 
 
 def test_value_loss() -> None:
