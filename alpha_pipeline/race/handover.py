@@ -54,6 +54,8 @@ class Handover:
         Profits are compared on all days of the window, those before a lookback is filled being 0 in either.
         """
         passing = self.passing[self.passing < count]
+        if not len(passing):
+            return []
         found = self._likeness.centred[: len(passing)]
         spread = np.sqrt((found * found).sum(axis=1))
         likeness = np.divide(found @ (profit - profit.mean()), spread, out=np.zeros(len(passing)), where=spread > 0)

@@ -38,8 +38,9 @@ def beats(ours: Sequence[float], theirs: Sequence[float]) -> float:
     where there are more.
     """
     differences = np.round(np.asarray(ours, float) - np.asarray(theirs, float), 12)
-    if not differences.any():
-        return 1.0
+    differences = differences[differences != 0]
+    if len(differences) < 2:  # none, or one whose sign is a coin's
+        return 0.5 if differences.sum() > 0 else 1.0
     method = PermutationMethod(n_resamples=RESAMPLES, rng=np.random.default_rng(SEED))
     return float(wilcoxon(differences, alternative="greater", method=method).pvalue)
 
