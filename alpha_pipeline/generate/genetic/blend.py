@@ -41,8 +41,11 @@ class Blends:
         settings: bounds that a sum must keep.
     """
 
-    def __init__(self, archive: Archive, candidates: int, settings: SearchSettings) -> None:
-        best = archive.by_reward()[: min(candidates, MOST_PAIRED)]
+    def __init__(self, archive: Archive, candidates: int, settings: SearchSettings, weak: bool = False) -> None:
+        best = archive.by_reward()
+        if weak:
+            best = best[[not archive.members[i].meets for i in best]]
+        best = best[: min(candidates, MOST_PAIRED)]
         self._members = [archive.members[i] for i in best]
         self.first, self.second = np.triu_indices(len(best), 1)
         self._used = self._too_large(settings)

@@ -1,26 +1,33 @@
 """`genetic`: strongly typed genetic programming that aims for many unrelated alphas rather than one best.
 
-1. The first population is drawn from the grammar, sizes ramped from small to large.
+1. The first population is drawn from the grammar, sizes ramped from small to large (Koza 1992, ramped start).
 2. Every answer goes into the archive, oriented to a positive Sharpe ratio; behaviour duplicates stay out.
-3. Each ask first proposes exportable expressions whose sign alone was wrong, then a share of blends by forecast, then
-   children of tournament winners by one of the variations, then immigrants.
-4. A parent's reward falls with its correlation to better ones, so tournaments spread over unrelated families.
+3. Populations live on islands, with NSGA-II selection and migration (see `islands`); a share of the parents comes from
+   the grid of elites instead (MAP-Elites, see `memory.elites`), and so from whatever other generators found.
+4. Each ask first proposes exportable expressions whose sign alone was wrong, then a share of blends by forecast, then
+   typed children (Montana 1995, strongly typed genetic programming) by one of the variations, then immigrants.
 
 Everything is determined by the seed and the answers: lists and counters only, no order of a set or of a clock.
 """
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from alpha_pipeline.expression import Node
+from alpha_pipeline.expression import Node, canonical
+from alpha_pipeline.generate.base import Scored
 from alpha_pipeline.generate.genetic.blend import Blends
-from alpha_pipeline.generate.memory.archive import Individual
+from alpha_pipeline.generate.genetic.islands import Islands
+from alpha_pipeline.generate.memory.front import pareto_front
+from alpha_pipeline.generate.memory.individual import Individual
 from alpha_pipeline.generate.memory.memory import Memory
+from alpha_pipeline.generate.reward import Reward
 from alpha_pipeline.generate.searcher import Searcher
 from alpha_pipeline.generate.space import variation
 from alpha_pipeline.generate.space.drawn import Drawn
-from alpha_pipeline.generate.space.grammar import Grammar
+from alpha_pipeline.generate.space.grammar import Grammar, negated
 
 
 @dataclass(frozen=True)
@@ -28,16 +35,30 @@ class GeneticSettings:
     """How proposals are spent; shares are of what is left after sign corrections, and need not sum to 1.
 
     Args:
-        population: parents that tournaments draw from; None for a third of the budget, 40 to 400:
+        population: parents of all islands together; None for a third of the budget, 40 to 400:
             blends live off unrelated material (measured on markets kept apart for tuning: 48, 65, 84 and 72 alphas for
             sizes of 50, 83, 160 and 220 at a budget of 500).
+        islands: that share it.
+        migrate_every: rounds between migrations.
+        migrants: share of an island that goes on to the next one.
+        pareto: survivors and parents by NSGA-II; else by reward.
         tournament: contestants per parent.
+        elites: share of parents drawn from the grid of elites instead.
         blend, crossover, subtree, point, window, hoist, wrap, immigrant: relative rates of the ways to make a child.
     """
 
     population: int | None = None
-    tournament: int = 4
+    islands: int = 4
+    migrate_every: int = 5
+    migrants: float = 0.05
+    pareto: bool = True
+    tournament: int = 2
+    elites: float = 0.2
     blend: float = 0.35
+    blend_weak: bool = True
+    enough: int = 100
+    refine: bool = True
+    improve_more: float = 1.0
     crossover: float = 0.15
     subtree: float = 0.12
     point: float = 0.08
@@ -59,6 +80,15 @@ TRIES = 400
 """Attempts in a row without a new valid expression after which the space counts as exhausted."""
 
 
+@dataclass(frozen=True)
+class Birth:
+    """How a proposal came to be: the way, its island, and the lower bound of the parent's Sharpe ratio."""
+
+    way: str
+    island: int
+    parent: float | None = None
+
+
 class GeneticSearch(Searcher):
     """Typed genetic programming; see the module."""
 
@@ -69,27 +99,70 @@ class GeneticSearch(Searcher):
         self.settings = settings or GeneticSettings()
         self.population = self.settings.sized(grammar.settings.budget)
         self.archive = memory.archive
+        own = self.settings
+        size = -(-self.population // own.islands)
+        self.islands = Islands(own.islands, size, own.migrate_every, own.migrants, own.pareto)
         self._founded = 0
-        self._way = Drawn([getattr(self.settings, way) for way in WAYS])
+        self._turn = 0  # whose child comes next
+        self._way = Drawn([getattr(own, way) for way in WAYS])
+        self._births: dict[Node, Birth] = {}  # of what was asked and not yet answered
 
     def ask(self, count: int) -> list[Node]:
         """`count` new expressions; fewer when `TRIES` attempts in a row gave none."""
         asked: list[Node] = []
         while len(asked) < count and self._founded < self.population:
             node = self._founder()
-            if node is None or not self.take(node, asked):
+            if node is None or not self._propose(node, Birth("founder", self._island()), asked):
                 break
             self._founded += 1
         for individual in self.archive.to_negate():
             if len(asked) < count:
-                self.take(individual.node, asked)
+                self._propose(individual.node, Birth("negation", self._island(), individual.lower), asked)
         self.archive.mark_proposed(set(asked))
-        blends = Blends(self.archive, self.population, self.grammar.settings)
+        if len(asked) == count:
+            return asked
+        blends = Blends(self.archive, self.population, self.grammar.settings, self.settings.blend_weak)
         failures = 0
         while len(asked) < count and failures < TRIES:
-            node = self._child(blends)
-            failures = 0 if node is not None and self.take(node, asked) else failures + 1
+            child = self._child(blends)
+            failures = 0 if child is not None and self._propose(*child, asked) else failures + 1
         return asked
+
+    def learn(self, results: Sequence[Scored], rewards: Sequence[Reward]) -> None:
+        """Give each island what was born on it, and note how the ways of making children did."""
+        born: list[list[Individual]] = [[] for _ in self.islands.populations]
+        made: Counter[str] = Counter()
+        improved: Counter[str] = Counter()
+        for result in results:
+            birth = self._births.pop(result.node, Birth("other", 0))
+            made[birth.way] += 1
+            node = result.node if result.sharpe >= 0 else canonical(negated(result.node))
+            place = self.archive.place(node)
+            if place is None:
+                continue
+            individual = self.archive.members[place]
+            born[birth.island].append(individual)
+            improved[birth.way] += birth.parent is not None and individual.lower > birth.parent
+        self.islands.learn(born, self.archive)
+        figures = {f"share_{way}": number / len(results) for way, number in sorted(made.items())}
+        figures |= {f"improved_{way}": improved[way] / made[way] for way in sorted(improved)}
+        for number, population in enumerate(self.islands.populations):
+            figures[f"island_{number}_best"] = max((each.lower for each in population), default=0.0)
+        elites = self.memory.elites
+        figures |= {"qd_score": elites.score, "coverage": elites.coverage}
+        figures["front"] = float(len(pareto_front(self.archive)))
+        self.note(rewards, figures)
+
+    def _propose(self, node: Node, birth: Birth, asked: list[Node]) -> bool:
+        if not self.take(node, asked):
+            return False
+        self._births[asked[-1]] = birth
+        return True
+
+    def _island(self) -> int:
+        """Islands take turns."""
+        self._turn += 1
+        return self._turn % self.settings.islands
 
     def _may_propose(self, node: Node) -> bool:
         return node not in self.memory.seen and self.grammar.problem(node) is None
@@ -104,36 +177,42 @@ class GeneticSearch(Searcher):
                 return node
         return None
 
-    def _child(self, blends: Blends) -> Node | None:
-        way = WAYS[self._way(self.random)]
-        if way == "immigrant" or not self.archive.members:
-            return self.grammar.sample(self.random)
+    def _child(self, blends: Blends) -> tuple[Node, Birth] | None:
+        """A proposal to be, and where it comes from; None where the way drawn led nowhere."""
+        way, island = WAYS[self._way(self.random)], self._island()
         if way == "blend":
-            return blends.next(self.random, self._may_propose)
-        parent = self._parent(improve=way in IMPROVING)
+            if len(self.archive.elite) >= self.settings.enough:
+                return None
+            node = blends.next(self.random, self._may_propose)
+            return None if node is None else (node, Birth(way, island))
+        parent = (
+            None
+            if way == "immigrant"
+            else self._parent(
+                island,
+                way in IMPROVING and not (self.settings.refine and len(self.archive.elite) >= self.settings.enough),
+            )
+        )
+        if parent is None:
+            node = self.grammar.sample(self.random)
+            return None if node is None else (node, Birth("immigrant", island))
         if way == "crossover":
-            return variation.crossover(self.random, self.grammar, parent.node, self._parent().node)
-        if way == "wrap":
-            return variation.wrap(self.random, self.grammar, parent.node, parent.turnover)
-        changes = {
-            "subtree": variation.subtree,
-            "point": variation.point,
-            "window": variation.window,
-            "hoist": variation.hoist,
-        }
-        return changes[way](self.random, self.grammar, parent.node)
+            donor = self._parent(island) or parent
+            node = variation.crossover(self.random, self.grammar, parent.node, donor.node)
+        elif way == "wrap":
+            node = variation.wrap(self.random, self.grammar, parent.node, parent.turnover)
+        else:
+            changes = {
+                "subtree": variation.subtree,
+                "point": variation.point,
+                "window": variation.window,
+                "hoist": variation.hoist,
+            }
+            node = changes[way](self.random, self.grammar, parent.node)
+        return None if node is None else (node, Birth(way, island, parent.lower))
 
-    def _parent(self, improve: bool = False) -> Individual:
-        """The best of a few drawn from the population, by reward with the correlation term.
-
-        Small improvements behave much like their parent, so they are made of what is not exportable yet and resembles
-        nothing that is; where there is no such member, of any.
-        """
-        archive = self.archive
-        ranked = archive.by_reward()
-        if improve:
-            unlike = archive.unlike_elite()
-            ranked = ranked[unlike[ranked]] if unlike.any() else ranked
-        best = ranked[: self.population]
-        drawn = self.random.integers(len(best), size=self.settings.tournament)
-        return archive.members[int(best[int(drawn.min())])]
+    def _parent(self, island: int, improve: bool = False) -> Individual | None:
+        """An elite of the grid, or the winner of a tournament on the island."""
+        if self.random.random() < self.settings.elites:
+            return self.memory.elites.draw(self.random)
+        return self.islands.parent(self.random, island, self.settings.tournament, improve)

@@ -8,42 +8,19 @@ out, so that no parent counts twice.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
-from alpha_pipeline.expression import Node, canonical, operator_count
+from alpha_pipeline.expression import Node
 from alpha_pipeline.generate.base import FloatArray, Scored, SearchSettings
+from alpha_pipeline.generate.memory.individual import Individual, oriented
 from alpha_pipeline.generate.memory.profits import Profits, Slots
-from alpha_pipeline.generate.reward import (
-    USUAL,
-    RewardWeights,
-    correlations,
-    is_degenerate,
-    profile_reward,
-    rewards_against,
-    sharpe_standard_error,
-)
-from alpha_pipeline.generate.space.grammar import negated
+from alpha_pipeline.generate.reward import USUAL, RewardWeights, correlations, is_degenerate, rewards_against
 from alpha_pipeline.thresholds import Thresholds
 
 BEHAVIOUR_DUPLICATE = 0.99
-
-
-@dataclass(frozen=True, eq=False)
-class Individual:
-    """An expression in the orientation in which it earns; figures as in `Scored`."""
-
-    node: Node
-    pnl: FloatArray
-    sharpe: float
-    fitness: float
-    turnover: float
-    base: float  # reward without the correlation term
-    order: int  # when it was told; breaks ties
-    proposed: bool  # this orientation was itself a proposal
-    meets: bool  # whether Sharpe, fitness and turnover are good enough
 
 
 class Archive:
@@ -55,6 +32,7 @@ class Archive:
     Attributes:
         members: best first by base reward.
         rewards: with the correlation term, against better members and the pool.
+        nearest: the largest |correlation| with better members and the pool.
         elite: positions of a set that meets the thresholds with mutual |correlation| within the limit, taken
             greedily by Sharpe, those already proposed first: what the run would export now.
     """
@@ -71,6 +49,7 @@ class Archive:
         self.pool, self.weights = pool, weights
         self.members: list[Individual] = []
         self.rewards: FloatArray = np.zeros(0)
+        self.nearest: FloatArray = np.zeros(0)
         self.elite: list[int] = []
         self._told = 0
         self._slots: Slots = np.zeros(0, np.int64)  # of the members
@@ -81,23 +60,27 @@ class Archive:
         self._better: FloatArray = np.zeros(0)  # largest |correlation| with members that rank before, by slot
         self._ranked: Slots | None = None
         self._unlike: npt.NDArray[np.bool_] | None = None
+        self._places: dict[Node, int] | None = None
 
-    def add(self, results: Sequence[Scored]) -> None:
-        """Take in what was evaluated; degenerate results are left out."""
+    def add(self, results: Sequence[Scored]) -> list[Individual]:
+        """Take in what was evaluated; degenerate results are left out. Returns the others, oriented, in their order."""
+        told: list[Individual] = []
         new: dict[Node, Individual] = {}
         for result in results:
             self._told += 1
             if not is_degenerate(result, self.limits):
-                individual = self._oriented(result)
+                individual = oriented(result, self._told, self.settings, self.limits, self.weights)
+                told.append(individual)
                 if individual.proposed or individual.node not in new:  # evaluated beats mirrored
                     new[individual.node] = individual
         held = {member.node: member for member in self.members}
         fresh = [i for i in new.values() if i.node not in held or (i.proposed and not held[i.node].proposed)]
         if not fresh:
-            return
+            return told
         replaced = {individual.node for individual in fresh}
         stay = [position for position, member in enumerate(self.members) if member.node not in replaced]
         self._merge(stay, fresh)
+        return told
 
     def pnl(self, positions: Sequence[int] | Slots) -> FloatArray:
         """Daily profit of some members, [positions, days]; NaN where the lookback is not yet filled."""
@@ -118,6 +101,12 @@ class Archive:
             better = np.array([self.members[i].base for i in self.elite]) > base[:, None]
             nearest = np.maximum(nearest, np.where(better, likeness, 0.0).max(axis=1))
         return np.asarray(np.round(nearest, 10))  # no tie hangs on how a sum was split
+
+    def place(self, node: Node) -> int | None:
+        """Position of the member that is this expression, as it was oriented; None where there is none."""
+        if self._places is None:
+            self._places = {member.node: position for position, member in enumerate(self.members)}
+        return self._places.get(node)
 
     def by_reward(self) -> Slots:
         """Positions of the members by falling reward."""
@@ -144,18 +133,6 @@ class Archive:
             if not member.proposed and member.node in nodes:
                 self.members[position] = replace(member, proposed=True)
 
-    def _oriented(self, result: Scored) -> Individual:
-        sign = 1.0 if result.sharpe >= 0 else -1.0
-        node = result.node if sign > 0 else canonical(negated(result.node))
-        pnl = sign * result.pnl
-        lower = abs(result.sharpe) - sharpe_standard_error(pnl)
-        length = operator_count(node) / self.settings.most_operators
-        base = profile_reward(lower, abs(result.fitness), result.turnover, length, self.limits, self.weights)
-        meets = self.limits.met_by(abs(result.sharpe), abs(result.fitness), result.turnover)
-        return Individual(
-            node, pnl, abs(result.sharpe), abs(result.fitness), result.turnover, base, self._told, sign > 0, meets
-        )
-
     def _merge(self, stay: Sequence[int], fresh: Sequence[Individual]) -> None:
         """Rank the members at `stay` and the fresh ones together, and keep the best that are distinct."""
         everyone = [*(self.members[i] for i in stay), *fresh]
@@ -173,7 +150,8 @@ class Archive:
         self._profits.let_go(gone)
         better, to_pool = self._better[self._slots], self._to_pool[self._slots]
         self.rewards = rewards_against(base[order][kept], better, to_pool, self.weights)
-        self._ranked = self._unlike = None
+        self.nearest = np.maximum(better, to_pool)
+        self._ranked = self._unlike = self._places = None
         self._choose_elite()
 
     def _correlated(self, fresh: Sequence[Individual]) -> Slots:

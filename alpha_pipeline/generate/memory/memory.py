@@ -12,6 +12,7 @@ import numpy.typing as npt
 from alpha_pipeline.expression import Call, Node, walk
 from alpha_pipeline.generate.base import FloatArray, Scored, SearchSettings
 from alpha_pipeline.generate.memory.archive import Archive
+from alpha_pipeline.generate.memory.elites import Elites
 from alpha_pipeline.generate.memory.marginal import marginal_sharpe
 from alpha_pipeline.generate.memory.styles import STYLE_PROBES, dominant_styles
 from alpha_pipeline.generate.reward import USUAL, Reward, RewardWeights, correlation_penalty, meets, own_terms
@@ -37,6 +38,7 @@ class Memory:
     Attributes:
         seen: every expression proposed in the run; who asks adds to it.
         archive: the best distinct ones, oriented to a positive Sharpe ratio.
+        elites: the best of every kind of behaviour.
         pairs: how often an operator was proposed right inside another one.
         told: results so far.
         passing: those of them that meet the thresholds.
@@ -56,6 +58,7 @@ class Memory:
         capacity = capacity or 5 * min(max(self.settings.budget // 3, 40), 400)
         self.seen: set[Node] = set()
         self.archive = Archive(self.settings, self.limits, pool, capacity, weights)
+        self.elites = Elites(self.settings.most_operators, styles)
         self.pairs: Counter[Pair] = Counter()
         self.told = 0
         self.degenerate = 0
@@ -78,7 +81,7 @@ class Memory:
                 terms[place]["novelty"] = self.weights.novelty * self.novelty(results[place].node)
                 if marginal is not None:
                     terms[place]["marginal"] = self.weights.marginal * math.tanh(float(marginal[row]))
-        self.archive.add(results)
+        self.elites.add(self.archive.add(results))
         self.pairs.update(pair for result in results for pair in operator_pairs(result.node))
         self.told += len(results)
         self.degenerate += len(results) - len(usable)
