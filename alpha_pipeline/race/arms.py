@@ -111,7 +111,7 @@ def with_settings(generator: str, settings: Callable[[], Any]) -> Maker:
 
 ARMS: dict[str, Maker] = {
     "hill": lambda setting: HillClimb(setting.grammar, setting.seed, setting.memory()),
-    "genetic-alike": without("genetic", correlation=0.0),
+    "genetic-no-diversity": without("genetic", correlation=0.0),
 }
 """Name → how it is made: what races beside the generators. An ablation is one more line."""
 

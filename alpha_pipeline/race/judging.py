@@ -64,12 +64,13 @@ def judge(run: Run, oracle: Oracle, limits: Thresholds, budget: Budget) -> dict[
     ever = sorted({n for numbers in accepted for n in numbers})
     own, search = oracle.plants, oracle.evaluator.windows.search
     likely = {n for plant in own for n in handover.likest(plant.profit[search], counts[-1], LIKELY)}
-    wanted = sorted({*ever, *likely, *optimists, *(n for n in best if n is not None)})
+    met = sorted({*ever, *likely})  # what is looked at of all that meet the thresholds
+    wanted = sorted({*met, *optimists, *(n for n in best if n is not None)})
     worth = dict(zip(wanted, oracle.worth([run.trials[n].node for n in wanted]), strict=True))
     plants = oracle.market.plants
     found = [[found_by(plant, [worth[n] for n in numbers], k) for k, plant in enumerate(own)] for numbers in accepted]
     weights = np.array([max(plant.oracle, 0.0) for plant in own])
-    passing = [found_by(plant, [worth[n] for n in sorted({*likely, *ever})], k) for k, plant in enumerate(own)]
+    passing = [found_by(plant, [worth[n] for n in met], k) for k, plant in enumerate(own)]
     tops = [worth[n].oracle if n is not None else 0.0 for n in best]
     portfolios = [portfolio_oracle([worth[n] for n in numbers[:PORTFOLIO]], search) for numbers in accepted]
     curve = [
@@ -83,7 +84,7 @@ def judge(run: Run, oracle: Oracle, limits: Thresholds, budget: Budget) -> dict[
         }
         for point, top, portfolio, numbers, hit in zip(points, tops, portfolios, accepted, found, strict=True)
     ]
-    strongest = max(weights, default=0.0)
+    strongest = float(max(weights, default=0.0))
     last = accepted[-1]
     false = sum(worth[n].oracle < FALSE for n in last)
     in_sample = float(np.mean(handover.sharpe[optimists])) if optimists else 0.0
@@ -114,18 +115,21 @@ def judge(run: Run, oracle: Oracle, limits: Thresholds, budget: Budget) -> dict[
         "clusters": clusters([run.trials[n] for n in last]),
         "qd_score": qd_score([(run.trials[n], worth[n].oracle) for n in last]),
         "curve": curve,
-        "plants": _plants(plants, own, found[-1], first_recalls(run, worth, own, ever)),
+        "plants": _plants(plants, own, found[-1], first_recalls(run, worth, own, met)),
         "cpu_seconds": float(run.cpu_seconds[-1]) if len(run.trials) else 0.0,
     }
 
 
 def first_recalls(
-    run: Run, worth: Mapping[int, Worth], plants: Sequence[Worth], handed_over: Sequence[int]
+    run: Run, worth: Mapping[int, Worth], plants: Sequence[Worth], met: Sequence[int]
 ) -> list[dict[str, Any]]:
-    """What had been spent at the first proposal that found each plant, of those ever handed over; None for never."""
+    """What had been spent at the first proposal that met the thresholds and found each plant; None for never.
+
+    Of those looked at (`met`): what was ever handed over, and what is likest each plant.
+    """
     found = []
     for number, plant in enumerate(plants):
-        of_it = (n for n in handed_over if plant.oracle > 0 and recalls(plant, worth[n], number))
+        of_it = (n for n in met if plant.oracle > 0 and recalls(plant, worth[n], number))
         first = next(of_it, None)
         found.append(
             {

@@ -46,7 +46,7 @@ def area(points: Sequence[float], values: Sequence[float], scale: float) -> floa
     if len(points) == 1:
         return values[0] / scale
     at = np.log(np.array(points))
-    return float(np.trapezoid(values, at) / (at[-1] - at[0])) / scale
+    return float(np.trapezoid(values, at) / (at[-1] - at[0]) / scale)
 
 
 def portfolio_oracle(held: Sequence[Worth], search: slice) -> float:

@@ -77,8 +77,9 @@ def _tiers(summary: Mapping[str, Any]) -> Table:
         rows.append([arm["arm"], *cells])
     header = ["arm", *(text for tier in tiers for text in (f"{tier} found", f"{tier} median"))]
     note = (
-        "Share of the plants found at the end, and the median number of evaluations until the first find, "
-        "right-censored at the end of the run (Kaplan and Meier); `never`: fewer than half were found."
+        "Share of the plants found at the end among what is handed over; and the median number of evaluations until "
+        "the first proposal that met the thresholds and was as good as the plant, right-censored at the end of the run "
+        "(Kaplan and Meier). `never`: half were not found."
     )
     return Table("By difficulty", note, header, rows)
 
