@@ -82,9 +82,9 @@ class Legal:
         self.mask[list(self.tokens)] = True
         self.mask.flags.writeable = False
         self._size, self._priors = size, priors
-        self._costs = np.array([option.cost for option in options])
-        self._ends = np.array([option.arity == 0 for option in options])
-        self._logs = np.array([option.log for option in options])
+        self._costs = np.array([option.cost for option in options], np.float64)
+        self._ends = np.array([option.arity == 0 for option in options], np.bool_)
+        self._logs = np.array([option.log for option in options], np.float64)
         if priors.arity and self._ends.any():
             self._logs[self._ends] -= np.log(self._ends.sum())
         self._known: dict[tuple[int, bool], tuple[LogPrior, npt.NDArray[np.float64]]] = {}
