@@ -277,7 +277,8 @@ def test_legal_tokens_mask_and_prior_agree() -> None:
         while not derivation.done:
             mask, prior = derivation.legal()
             assert mask.shape == prior.shape == (len(space.vocabulary),)
-            assert (mask.dtype, prior.dtype) == (np.bool_, np.float32)
+            assert mask.dtype == np.bool_
+            assert prior.dtype == np.float32
             assert tuple(np.flatnonzero(mask)) == derivation.legal_tokens
             assert (np.isfinite(prior) == mask).all()
             assert np.exp(prior, dtype=np.float64).sum() == pytest.approx(1.0, abs=1e-5)
