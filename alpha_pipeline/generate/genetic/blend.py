@@ -39,12 +39,13 @@ class Blends:
         archive: evaluated expressions with their profits.
         candidates: how many members to pair, best rewards first.
         settings: bounds that a sum must keep.
+        exportable: whether members that meet the thresholds by themselves are paired too.
     """
 
-    def __init__(self, archive: Archive, candidates: int, settings: SearchSettings, weak: bool = False) -> None:
+    def __init__(self, archive: Archive, candidates: int, settings: SearchSettings, exportable: bool = True) -> None:
         best = archive.by_reward()
-        if weak:
-            best = best[[not archive.members[i].meets for i in best]]
+        if not exportable:
+            best = best[np.array([not archive.members[i].meets for i in best], bool)]
         best = best[: min(candidates, MOST_PAIRED)]
         self._members = [archive.members[i] for i in best]
         self.first, self.second = np.triu_indices(len(best), 1)

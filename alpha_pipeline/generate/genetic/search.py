@@ -44,6 +44,10 @@ class GeneticSettings:
         pareto: survivors and parents by NSGA-II; else by reward.
         tournament: contestants per parent.
         elites: share of parents drawn from the grid of elites instead.
+        blend_exportable: whether blends may be made of what is exportable by itself. Two strong ones make a stronger
+            one, which then stands for both where only unrelated ones are kept: neither can be seen any more.
+        enough: exportable unrelated expressions after which the search deepens: blends end, and small changes are made
+            of any parent, not only of what resembles nothing exportable.
         blend, crossover, subtree, point, window, hoist, wrap, immigrant: relative rates of the ways to make a child.
     """
 
@@ -55,10 +59,8 @@ class GeneticSettings:
     tournament: int = 2
     elites: float = 0.2
     blend: float = 0.35
-    blend_weak: bool = True
+    blend_exportable: bool = False
     enough: int = 100
-    refine: bool = True
-    improve_more: float = 1.0
     crossover: float = 0.15
     subtree: float = 0.12
     point: float = 0.08
@@ -121,7 +123,8 @@ class GeneticSearch(Searcher):
         self.archive.mark_proposed(set(asked))
         if len(asked) == count:
             return asked
-        blends = Blends(self.archive, self.population, self.grammar.settings, self.settings.blend_weak)
+        deepens = len(self.archive.elite) >= self.settings.enough
+        blends = None if deepens else self._blends()
         failures = 0
         while len(asked) < count and failures < TRIES:
             child = self._child(blends)
@@ -177,22 +180,20 @@ class GeneticSearch(Searcher):
                 return node
         return None
 
-    def _child(self, blends: Blends) -> tuple[Node, Birth] | None:
-        """A proposal to be, and where it comes from; None where the way drawn led nowhere."""
+    def _blends(self) -> Blends:
+        return Blends(self.archive, self.population, self.grammar.settings, self.settings.blend_exportable)
+
+    def _child(self, blends: Blends | None) -> tuple[Node, Birth] | None:
+        """A proposal to be, and where it comes from; None where the way drawn led nowhere.
+
+        Args:
+            blends: what may be added up; None once the search deepens.
+        """
         way, island = WAYS[self._way(self.random)], self._island()
         if way == "blend":
-            if len(self.archive.elite) >= self.settings.enough:
-                return None
-            node = blends.next(self.random, self._may_propose)
+            node = None if blends is None else blends.next(self.random, self._may_propose)
             return None if node is None else (node, Birth(way, island))
-        parent = (
-            None
-            if way == "immigrant"
-            else self._parent(
-                island,
-                way in IMPROVING and not (self.settings.refine and len(self.archive.elite) >= self.settings.enough),
-            )
-        )
+        parent = None if way == "immigrant" else self._parent(island, way in IMPROVING and blends is not None)
         if parent is None:
             node = self.grammar.sample(self.random)
             return None if node is None else (node, Birth("immigrant", island))

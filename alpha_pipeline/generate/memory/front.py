@@ -71,15 +71,11 @@ def nondominated(costs: FloatArray) -> npt.NDArray[np.bool_]:
 
     One row dominates another that it is nowhere above and somewhere below.
     """
-    order = np.lexsort(costs.T[::-1])  # what dominates a row comes before it
-    front: list[int] = []
     kept = np.zeros(len(costs), bool)
-    best = np.zeros((0, costs.shape[1]))
-    for place in order:
-        row = costs[place]
-        dominated = bool(((best <= row).all(axis=1) & (best < row).any(axis=1)).any())
-        if not dominated:
-            kept[place] = True
-            front.append(int(place))
-            best = costs[front]
+    left = np.lexsort(costs.T[::-1])  # what dominates a row comes before it, so the first that is left is on the front
+    while len(left):
+        first, left = left[0], left[1:]
+        kept[first] = True
+        rows = costs[left]
+        left = left[~((costs[first] <= rows).all(axis=1) & (costs[first] < rows).any(axis=1))]
     return kept

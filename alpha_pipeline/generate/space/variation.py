@@ -53,6 +53,8 @@ def subtree(random: np.random.Generator, grammar: Grammar, parent: Node) -> Node
         return None
     operators = max(0, operator_count(old) + int(random.integers(-1, 3)))
     room = grammar.settings.deepest - len(path)
+    if room < 0:
+        return None  # the parent is the mirror image of a proposal, and its minus one operator too deep
     around = _at(parent, path[:-1])
     new = grammar.grow(random, symbol, operators, room, inside=around.operator if isinstance(around, Call) else None)
     return None if new is None else replace_at(parent, path, new)

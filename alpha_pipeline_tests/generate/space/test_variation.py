@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from alpha_pipeline.expression import Call, Node, ValueType, canonical, check, parse, scale_exponent, size, to_text
 from alpha_pipeline.expression import walk_paths as paths
 from alpha_pipeline.expression.units import PURE
-from alpha_pipeline.generate import Grammar
+from alpha_pipeline.generate import Grammar, SearchSettings
 from alpha_pipeline.generate.genetic.blend import blend
 from alpha_pipeline.generate.space import variation
 from alpha_pipeline.generate.space.grammar import symbol_of
@@ -116,3 +116,11 @@ def test_a_blend_keeps_signs() -> None:
         ("-scale(returns)", "rank(cap) - ts_rank(close, 5)", "rank(cap) - ts_rank(close, 5) - rank(returns)"),
     ]:
         assert to_text(blend(random, parse(one), parse(other))) == expected
+
+
+def test_a_parent_deeper_than_allowed_is_left_alone() -> None:
+    """The mirror image of a proposal has a minus more than it; below its leaves there is no room for a subtree."""
+    shallow = Grammar(FIELDS, settings=SearchSettings(deepest=1, most_operators=1))
+    random = np.random.default_rng(0)
+    made = [variation.subtree(random, shallow, parse("-ts_rank(returns, 20)")) for _ in range(200)]
+    assert None in made
