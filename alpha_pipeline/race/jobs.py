@@ -121,7 +121,11 @@ def do(plan: Plan, job: Job) -> Result | None:
     """One job, in this process."""
     if plan.board.stopped:
         return None
-    return _make(plan, job) if job.arm is None else _race(plan, job, job.arm)
+    try:
+        return _make(plan, job) if job.arm is None else _race(plan, job, job.arm)
+    except Exception as error:
+        error.add_note(f"While at {job.key}; what is finished is kept.")
+        raise
 
 
 def _make(plan: Plan, job: Job) -> Result:

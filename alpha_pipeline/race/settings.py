@@ -15,7 +15,7 @@ from alpha_pipeline.race.arms import check_arms
 from alpha_pipeline.race.planting import PlantLists
 from alpha_pipeline.race.running import Budget
 
-USUAL_ARMS = ("random", "hill", "genetic", "matched")
+USUAL_ARMS = ("random", "matched", "hill", "genetic", "reinforce", "ppo", "auto")
 NO_PLANTS = PlantLists("none", (), ())
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from alpha_pipeline.race.arms import MATCHED, is_matched, matched_to
+from alpha_pipeline.race.arms import BASELINES, MATCHED, is_matched, matched_to
 from alpha_pipeline.race.contest import Outcome
 from alpha_pipeline.race.jobs import Result
 from alpha_pipeline.race.settings import RaceSettings
@@ -166,12 +166,11 @@ def comparisons(held: Mapping[str, Sequence[Result]]) -> list[dict[str, Any]]:
 
 
 def references(arm: str, racing: Sequence[str]) -> list[str]:
-    """Whom an arm is held against: random search, and random search of its own lengths."""
+    """Whom an arm is held against: random search; and where it learns, random search of the learners' lengths."""
     if arm == "random" or is_matched(arm):
         return []
-    return [
-        other for other in racing if other in ("random", MATCHED) or (is_matched(other) and matched_to(other) == arm)
-    ]
+    own = {"random"} if arm in BASELINES else {"random", MATCHED}
+    return [other for other in racing if other in own or matched_to(other) == arm]
 
 
 def paired(ours: Sequence[Result], theirs: Sequence[Result], figure: str) -> tuple[list[float], list[float]]:

@@ -11,7 +11,9 @@ import pytest
 
 from alpha_pipeline import progress
 from alpha_pipeline.errors import BadInput
+from alpha_pipeline.race import jobs
 from alpha_pipeline.race.contest import Outcome, hold_race
+from alpha_pipeline.race.jobs import Board
 from alpha_pipeline.race.planting import PlantLists, read_plants
 from alpha_pipeline.race.settings import NO_PLANTS, RaceSettings
 from alpha_pipeline.race.summary import summarise
@@ -152,3 +154,25 @@ def test_bad_settings_are_told(changed: dict[str, Any], says: str) -> None:
 def _quiet() -> Iterator[None]:
     with progress.listening(progress.Silent()):
         yield
+
+
+def test_the_board_adds_up_and_says_stop(tmp_path: Path) -> None:
+    board = Board(tmp_path)
+    assert not board.report("000-random", 10.4)
+    assert not board.report("001-random", 5)
+    assert not board.report("000-random", 20)
+    assert board.progress() == 25
+    board.stop()
+    assert board.report("001-random", 6)
+    assert board.progress() == 26
+
+
+def test_an_arm_that_fails_says_where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(jobs, "run_arm", broken)
+    with pytest.raises(ZeroDivisionError) as caught:
+        hold_race(settings(markets=1, arms=("random",)), plants(), tmp_path, 1)
+    assert "000-random" in caught.value.__notes__[0]
+    assert [path.name for path in (tmp_path / "jobs").iterdir()] == ["000-market.json"]
