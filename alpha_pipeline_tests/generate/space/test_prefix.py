@@ -19,6 +19,7 @@ from alpha_pipeline.expression import (
     Slot,
     ValueType,
     canonical,
+    export_text,
     operator_count,
     parse,
     to_text,
@@ -346,3 +347,35 @@ def test_same_seed_same_tokens_whatever_the_hashes() -> None:
     }
     assert len(written) == 1
     assert "returns" in written.pop()
+
+
+def begun(space: PrefixSpace, tokens: str) -> Derivation:
+    derivation = space.begin()
+    for token in tokens.split():
+        derivation.take(space.vocabulary.index[token])
+    return derivation
+
+
+def test_a_difference_may_not_become_its_delta() -> None:
+    """`returns - ts_delay(returns, 5)` is `ts_delta(returns, 5)` in another spelling."""
+    space = PrefixSpace(Grammar(FIELDS))
+    start = "+ Unit[] subtract( ts_delta( Unit[] 5d returns subtract( returns ts_delay( Unit[]"
+    legal = {days: begun(space, f"{start} {days}").legal()[0] for days in ("5d", "10d")}
+    leaf = space.vocabulary.index["returns"]
+    assert not legal["5d"][leaf]
+    assert legal["10d"][leaf]
+
+
+def test_one_spelling_of_a_negated_difference() -> None:
+    space = PrefixSpace(Grammar(FIELDS))
+    subtract = space.vocabulary.index["subtract("]
+    assert begun(space, "+ Unit[]").legal()[0][subtract]
+    assert not begun(space, "- Unit[]").legal()[0][subtract]
+
+
+def test_export_text_is_never_longer_than_reckoned() -> None:
+    space = PrefixSpace(Grammar(FIELDS, "consultant"), UNIFORM)
+    for derivation in drawn(space, 100):
+        operators = [space.operator_of[token] for token in derivation.tokens if token in space.operator_of]
+        most = sum(space.characters[name] for name in operators) + max(map(len, [*FIELDS, "adv20"])) + 3
+        assert len(export_text(derivation.node(), "consultant")) <= most
