@@ -1,4 +1,4 @@
-"""What learners bring to a generation run and leave behind: files in the run's folder."""
+"""What a search brings to a generation run and leaves behind: what was learned, its curves, its Pareto front."""
 
 from __future__ import annotations
 
@@ -8,14 +8,18 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
+import dagster as dg
 import numpy as np
 
 from alpha_pipeline.errors import BadInput
+from alpha_pipeline.expression import to_text
 from alpha_pipeline.generate import Round, Searcher
+from alpha_pipeline.generate.memory.front import Member
 from alpha_pipeline.home import Home, write_atomically
-from alpha_pipeline.orchestration.charts import Values, line_chart
+from alpha_pipeline.orchestration.charts import Values, line_chart, scatter_chart
+from alpha_pipeline.orchestration.listings import table
 
-LEARNED, JOURNAL, CURVES = "learned", "journal", "curves.csv"
+LEARNED, JOURNAL, CURVES, FRONT = "learned", "journal", "curves.csv", "pareto.svg"
 SUFFIX = ".safetensors"
 
 
@@ -93,3 +97,22 @@ def learning_chart(history: Sequence[Round], title: str) -> str:
         "passing share": (told, passing / proposals),
     }
     return line_chart(title, lines, "proposals")
+
+
+def front_chart(front: Sequence[Member], title: str) -> str:
+    """The Pareto front: Sharpe lower bound over operators, by how alike each is to better ones."""
+    steps = [(0.0, 0.3), (0.3, 0.5), (0.5, 0.7), (0.7, 1.0)]
+    groups: dict[str, tuple[Values, Values]] = {}
+    for low, high in steps:
+        inside = [each for each in front if low <= each.correlation < high or each.correlation == high == 1.0]
+        operators = np.array([each.operators for each in inside], dtype=np.float64)
+        groups[f"|ρ| from {low:g} to {high:g}"] = (operators, np.array([each.sharpe_lower for each in inside]))
+    return scatter_chart(title, groups, "operators", "Sharpe lower bound")
+
+
+def front_table(front: Sequence[Member]) -> dg.TableMetadataValue:
+    """The Pareto front's expressions with their three objectives, and what they are accepted by."""
+    figures = ("sharpe_lower", "operators", "correlation", "sharpe", "fitness", "turnover")
+    rows = [[to_text(each.node), *(getattr(each, name) for name in figures)] for each in front]
+    kinds = {name: "int" if name == "operators" else "float" for name in figures}
+    return table({"expression": "string", **kinds}, rows)

@@ -8,16 +8,21 @@ import dagster as dg
 import polars as pl
 
 from alpha_pipeline.generate import RewardWeights, SearchSettings, make_generator
+from alpha_pipeline.generate.memory.front import pareto_front
 from alpha_pipeline.generate.memory.styles import style_profits
 from alpha_pipeline.generate.propose import propose
+from alpha_pipeline.home import write_atomically
 from alpha_pipeline.journal import Journal
 from alpha_pipeline.orchestration.assets.market import cleaned_panel
 from alpha_pipeline.orchestration.charts import as_markdown
 from alpha_pipeline.orchestration.learning import (
     CURVES,
+    FRONT,
     JOURNAL,
     LEARNED,
     digest,
+    front_chart,
+    front_table,
     learned_folder,
     learning_chart,
     leave_behind,
@@ -119,6 +124,9 @@ def candidate_batch(
     write_curves(generator.history, folder / CURVES)
     label = f"{record.label} {record.generator}".strip()
     learning = learning_chart(generator.history, f"{label}: rewards, search window")
+    front = pareto_front(generator.memory.archive)
+    pareto = front_chart(front, f"{label}: Pareto front, search window")
+    write_atomically(folder / FRONT, pareto)
     evaluator.rest()  # judging wants memory of its own
     trials = proposals.trials
     workbench.ledger.commit_trials(key, trials_frame(trials, run))
@@ -141,6 +149,8 @@ def candidate_batch(
             "evaluations": evaluator.evaluations + trained,
             "evaluations_trained": trained,
             "learning_chart": dg.MetadataValue.md(as_markdown(learning, "rewards")),
+            "pareto_chart": dg.MetadataValue.md(as_markdown(pareto, "Pareto front")),
+            "pareto_front": front_table(front),
             "curves": dg.MetadataValue.path(str(folder / CURVES)),
             "mining_seconds": proposals.seconds,
             "candidates_per_hour": 3600 * len(trials) / max(proposals.seconds, 1e-9),
