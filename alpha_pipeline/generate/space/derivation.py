@@ -11,12 +11,12 @@ when they are.
 
 from __future__ import annotations
 
-from enum import IntEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from alpha_pipeline.expression import OPERATORS, Call, Constant, Field, Node, canonical
+from alpha_pipeline.expression import Call, Constant, Field, Node, canonical
+from alpha_pipeline.generate.space.frame import Context, Frame, Stage
 from alpha_pipeline.generate.space.grammar import LONGEST_EXPORT, negated
 from alpha_pipeline.generate.space.legal import Legal, LogPrior, Mask
 from alpha_pipeline.generate.space.lookahead import ALIKE, Place, Taken, Way, windows_within
@@ -25,86 +25,6 @@ from alpha_pipeline.generate.space.tokens import MINUS
 
 if TYPE_CHECKING:
     from alpha_pipeline.generate.space.prefix import PrefixSpace
-
-
-class Stage(IntEnum):
-    """What kind of token comes next, where it is not a nonterminal's."""
-
-    SIGN = 0
-    ROOT = 1
-    FORK = 2
-    WINDOW = 3
-    GROUP = 4
-    DONE = 5
-
-
-class Context(NamedTuple):
-    """What a policy sees of a derivation; `PrefixSpace.context_sizes` says how many values each figure has.
-
-    The vocabulary's length stands for no token.
-
-    Attributes:
-        parent: token of the operator around.
-        sibling: first token of the subtree before, under the same operator.
-        depth: operators around.
-        expected: number of the nonterminal; after all of these, the other stages.
-        room: operators that may be spent here.
-        previous: the last token.
-    """
-
-    parent: int
-    sibling: int
-    depth: int
-    expected: int
-    room: int
-    previous: int
-
-
-class _Frame:
-    """An operator with subtrees still to come."""
-
-    __slots__ = (
-        "children", "costs", "days", "depth", "first_token", "fixed", "forbidden", "place", "taken", "token", "way",
-    )  # fmt: skip
-
-    def __init__(
-        self, way: Way, token: int, fixed: dict[int, Node], forbidden: list[Call], place: Place, depth: int, days: int
-    ) -> None:
-        self.way, self.token, self.fixed = way, token, fixed
-        self.forbidden = forbidden  # trees with this operator that it may not become
-        self.place, self.depth, self.days = place, depth, days  # of its subtrees
-        self.children: list[Node] = []
-        self.first_token = -1  # of the subtree before the one at hand
-        self.taken = Taken(len(forbidden) + len(way.rivals))  # what the last subtree may not become
-        self.costs: list[int] = []  # operators reserved for each subtree
-
-    def node(self) -> Node:
-        """The finished tree, canonical."""
-        subtrees = iter(self.children)
-        count = len(self.children) + len(self.fixed)
-        arguments = [self.fixed[place] if place in self.fixed else next(subtrees) for place in range(count)]
-        return canonical(Call(self.way.name, tuple(arguments)))
-
-    def may_be(self, tree: Call) -> bool:
-        """Whether it could still become the tree, by its numbers, window and group."""
-        if tree.operator != self.way.name:
-            return self.way.name in ALIKE
-        return all(tree.arguments[position] == given for position, given in self.fixed.items())
-
-    def forbidden_last(self) -> list[Node]:
-        """What the last subtree may not become, all others being known."""
-        found: list[Node] = [self.children[rival] for rival in self.way.rivals]
-        for tree in self.forbidden:
-            if tree.operator != self.way.name:  # a delta, of which this difference may become another spelling
-                if tree.arguments[0] == self.children[0]:
-                    found.append(Call("ts_delay", tree.arguments))
-                continue
-            parts = [tree.arguments[position] for position in self.way.positions]
-            if self.children == parts[:-1]:
-                found.append(parts[-1])
-            elif len(parts) == 2 and OPERATORS[self.way.name].commutative and self.children == parts[1:]:
-                found.append(parts[0])
-        return list(dict.fromkeys(found))
 
 
 class Derivation:
@@ -130,7 +50,7 @@ class Derivation:
         self._reserved = 0  # operators, by what waits
         self._certain = 0  # operators that it will have at least, but for the nonterminal at hand
         self._last = True  # whether nothing else is open
-        self._frames: list[_Frame] = []
+        self._frames: list[Frame] = []
         self._token = -1  # of the operator at hand
         self._fixed: dict[int, Node] = {}  # its arguments that are no subtrees
         self._window = 0
@@ -291,7 +211,7 @@ class Derivation:
         self._characters -= space.characters[way.name]
         days = self._days - self._window
         place = space.ahead.place(way.name, self._window)
-        frame = _Frame(way, self._token, self._fixed, self._survivors, place, self._depth - 1, days)
+        frame = Frame(way, self._token, self._fixed, self._survivors, place, self._depth - 1, days)
         if self._survivors:
             frame.forbidden = [tree for tree in self._survivors if frame.may_be(tree)]
             frame.taken = Taken(len(frame.forbidden) + len(way.rivals))
@@ -300,7 +220,7 @@ class Derivation:
         self._frames.append(frame)
         self._begin_subtree(frame)
 
-    def _begin_subtree(self, frame: _Frame) -> None:
+    def _begin_subtree(self, frame: Frame) -> None:
         """Turn to the next subtree of an operator."""
         position, way = len(frame.children), frame.way
         self._reserved -= frame.costs[position]
@@ -311,7 +231,7 @@ class Derivation:
         else:
             self._expect_node((), frame if position in way.rivals else None)
 
-    def _expect_node(self, forbidden: tuple[Node, ...] = (), rival: _Frame | None = None) -> None:
+    def _expect_node(self, forbidden: tuple[Node, ...] = (), rival: Frame | None = None) -> None:
         """Turn to a nonterminal; `rival` is the operator whose last subtree may not become what this one will be."""
         space = self.space
         room = min(self._operators, space.operators_within(self._characters)) - self._reserved
@@ -327,17 +247,17 @@ class Derivation:
         windows = windows_within(self._days)
         self._legal = space.states.nodes(self._number, self._place, self._depth, windows, room, leaves_fit, forbidden)
 
-    def _taken_once_known(self, frame: _Frame, leaf: bool) -> Taken:
+    def _taken_once_known(self, frame: Frame, leaf: bool) -> Taken:
         unknown, leaves, calls = frame.taken
         return Taken(unknown - 1, leaves + leaf, calls + (not leaf))
 
-    def _cost_of_last(self, frame: _Frame, leaf: bool) -> int:
+    def _cost_of_last(self, frame: Frame, leaf: bool) -> int:
         """What the last subtree takes once a rival is known to be a field, or an operator."""
         taken = self._taken_once_known(frame, leaf)
         windows = windows_within(frame.days)
         return self.space.ahead.cheapest(frame.way.symbols[-1], frame.place, frame.depth, windows, taken)
 
-    def _settle(self, frame: _Frame, leaf: bool) -> None:
+    def _settle(self, frame: Frame, leaf: bool) -> None:
         cost = self._cost_of_last(frame, leaf)
         self._reserved += cost - frame.costs[-1]
         frame.costs[-1] = cost

@@ -17,7 +17,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from alpha_pipeline.expression import OPERATORS, Call, Constant, Field, Node, Slot, canonical, export_text
-from alpha_pipeline.generate.space.derivation import Derivation, Stage
+from alpha_pipeline.generate.space.derivation import Derivation
+from alpha_pipeline.generate.space.frame import Stage
 from alpha_pipeline.generate.space.grammar import LONGEST, LONGEST_EXPORT, ROOTS, Grammar
 from alpha_pipeline.generate.space.legal import Priors
 from alpha_pipeline.generate.space.lookahead import LookAhead, Way
