@@ -13,6 +13,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -26,6 +28,8 @@ FORMAT = 1
 """Of the file; one with another number is not read."""
 
 NETWORK, OPTIMISER, SAMPLING = "network.", "optimiser.", "sampling"
+TOLD = "policy"
+"""The one text of a file, as JSON: several would come in another order every time."""
 RETRAIN = "train a new policy, or take a file that was made with the same fields, profile and settings"
 
 
@@ -35,16 +39,16 @@ def save(learner: PolicyLearner, path: Path) -> None:
     for number, moments in learner.optimiser.state_dict()["state"].items():
         tensors |= {f"{OPTIMISER}{number}.{name}": moment for name, moment in moments.items()}
     tensors[SAMPLING] = learner.sampling.get_state()
-    texts = {
-        "format": str(FORMAT),
+    told = {
+        "format": FORMAT,
         **_identity(learner),
-        "settings": json.dumps(asdict(learner.settings)),
-        "counters": json.dumps(learner.counters()),
-        "random": json.dumps(learner.random.bit_generator.state),
+        "settings": asdict(learner.settings),
+        "counters": learner.counters(),
+        "random": learner.random.bit_generator.state,
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.partial")
-    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, partial, texts)
+    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, partial, {TOLD: json.dumps(told)})
     partial.replace(path)
 
 
@@ -59,67 +63,78 @@ def load(learner: PolicyLearner, path: Path, resume: bool) -> None:
     Raises:
         BadInput: no such file, a broken one, or one of another kind, vocabulary, network or format.
     """
-    tensors, texts = _read(path)
-    if texts.get("format") != str(FORMAT):
-        raise BadInput(f"format {texts.get('format')!r} of a policy, not {FORMAT}", str(path), RETRAIN)
+    tensors, told = _read(path)
+    if told.get("format") != FORMAT:
+        raise BadInput(f"format {told.get('format')!r} of a policy, not {FORMAT}", str(path), RETRAIN)
     for name, ours in _identity(learner).items():
-        if texts.get(name) != ours:
-            what = f"its {name} is not this learner's: {_difference(texts.get(name), ours)}"
+        if told.get(name) != ours:
+            what = f"its {name} is not this learner's: {_difference(told.get(name), ours)}"
             raise BadInput(what, str(path), RETRAIN)
-    weights = _under(tensors, NETWORK)
-    shapes = {name: weight.shape for name, weight in learner.network.state_dict().items()}
-    if {name: weight.shape for name, weight in weights.items()} != shapes:
+    weights, moments = _under(tensors, NETWORK), _moments(tensors)
+    if _shapes(weights) != _shapes(learner.network.state_dict()):
         raise BadInput("its network has other shapes than this learner's", str(path), RETRAIN)
-    moments: dict[int, dict[str, Tensor]] = {}
-    for name, moment in _under(tensors, OPTIMISER).items():
-        number, _, kind = name.partition(".")
-        moments.setdefault(int(number), {})[kind] = moment
+    own = [weight.shape for weight in learner.network.parameters()]
+    of_all = list(moments) == list(range(len(own))) or not moments
+    if not of_all or any(_shapes(each) != _shapes_of(own[number]) for number, each in moments.items()):
+        raise BadInput("its optimiser's moments do not fit its network", str(path), RETRAIN)
+    sampling, drawing = torch.Generator(), np.random.default_rng(0)
     try:
-        counters, state = json.loads(texts["counters"]), json.loads(texts["random"])
-        learner.recount(counters)
-        if resume:
-            learner.random.bit_generator.state = state
-            learner.sampling.set_state(tensors[SAMPLING])
+        sampling.set_state(tensors[SAMPLING])
+        drawing.bit_generator.state = told["random"]
+        learner.recount(told["counters"])
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise BadInput(f"the file is broken ({error})", str(path), RETRAIN) from error
     learner.network.load_state_dict(weights)
     groups = learner.optimiser.state_dict()["param_groups"]
     learner.optimiser.load_state_dict({"state": moments, "param_groups": groups})
+    if resume:
+        learner.sampling, learner.random = sampling, drawing
 
 
-def _identity(learner: PolicyLearner) -> dict[str, str]:
+def _identity(learner: PolicyLearner) -> dict[str, Any]:
     """What must agree for a policy to fit."""
-    return {
-        "kind": learner.name,
-        "vocabulary": json.dumps(learner.space.vocabulary.tokens),
-        "contexts": json.dumps(list(learner.space.context_sizes)),
-    }
+    tokens = list(learner.space.vocabulary.tokens)
+    return {"kind": learner.name, "vocabulary": tokens, "contexts": list(learner.space.context_sizes)}
 
 
-def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
         with safe_open(path, framework="pt") as file:
-            texts: dict[str, str] = file.metadata() or {}
-            return {name: file.get_tensor(name) for name in file.keys()}, texts  # noqa: SIM118
+            told = json.loads((file.metadata() or {})[TOLD])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except FileNotFoundError as error:
         raise BadInput("no such file", str(path), "give the path of a policy that a run has saved") from error
-    except (SafetensorError, OSError) as error:
+    except (SafetensorError, OSError, KeyError, ValueError) as error:
         raise BadInput(f"not a readable policy ({error})", str(path), RETRAIN) from error
+    return tensors, told if isinstance(told, dict) else {}
 
 
 def _under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
-def _difference(theirs: str | None, ours: str) -> str:
+def _moments(tensors: Mapping[str, Tensor]) -> dict[int, dict[str, Tensor]]:
+    """The optimiser's state by number of the parameter, rising."""
+    found: dict[int, dict[str, Tensor]] = {}
+    for name, moment in _under(tensors, OPTIMISER).items():
+        number, _, kind = name.partition(".")
+        found.setdefault(int(number) if number.isdecimal() else -1, {})[kind] = moment
+    return dict(sorted(found.items()))
+
+
+def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, torch.Size]:
+    return {name: tensor.shape for name, tensor in tensors.items()}
+
+
+def _shapes_of(parameter: torch.Size) -> dict[str, torch.Size]:
+    """Of the moments that Adam keeps for a parameter."""
+    return {"step": torch.Size([]), "exp_avg": parameter, "exp_avg_sq": parameter}
+
+
+def _difference(theirs: object, ours: object) -> str:
     """Where two descriptions differ, in few words."""
-    try:
-        found: Any = json.loads(theirs or "null")
-        wanted: Any = json.loads(ours)
-    except ValueError:
-        return f"{theirs!r} against {ours!r}"
-    if isinstance(found, list) and isinstance(wanted, list) and set(found) != set(wanted):
-        missing = [str(each) for each in wanted if each not in found]
-        extra = [str(each) for each in found if each not in wanted]
+    if isinstance(theirs, list) and isinstance(ours, list) and set(theirs) != set(ours):
+        missing = [str(each) for each in ours if each not in theirs]
+        extra = [str(each) for each in theirs if each not in ours]
         return f"it lacks {', '.join(missing[:5]) or 'nothing'} and has {', '.join(extra[:5]) or 'nothing'} besides"
-    return f"{found!r} against {wanted!r}"
+    return f"{theirs!r} against {ours!r}"

@@ -16,12 +16,12 @@ import torch
 from torch import Tensor
 
 from alpha_pipeline.expression import Node
-from alpha_pipeline.generate.base import Learner, Scored
+from alpha_pipeline.generate.base import FloatArray, Learner, Scored
 from alpha_pipeline.generate.memory.memory import SUMMARY, Memory
 from alpha_pipeline.generate.policy import checkpoint
 from alpha_pipeline.generate.policy.network import PolicyNetwork, one_thread
 from alpha_pipeline.generate.policy.rollout import Written, retrace, write
-from alpha_pipeline.generate.reward import Reward
+from alpha_pipeline.generate.reward import Reward, correlations
 from alpha_pipeline.generate.searcher import Searcher
 from alpha_pipeline.generate.space.grammar import Grammar
 from alpha_pipeline.generate.space.prefix import PrefixSpace, Priors
@@ -32,8 +32,12 @@ HOTTEST, WARMER, COOLER = 8.0, 1.25, 0.9
 """Temperature: its bound, and what it is multiplied by after mostly known samples, and after mostly new ones."""
 FEWEST_DRAWN = 16
 """Samples drawn at once at least: a step of the net costs nearly the same for one as for many."""
+PRESSURE, STIFFER = (1e-3, 3.0), 1.2
+"""Weight of the entropy: its bounds, and what it is multiplied or divided by at an update."""
 REMEMBERED = 0.9
 """Of the running mean of rewards, what stays at an update."""
+COUNTED = ("trained", "temperature", "pressure", "usual")
+"""Attributes that a checkpoint keeps."""
 
 
 @dataclass(frozen=True)
@@ -45,22 +49,24 @@ class PolicySettings:
         width: of the embeddings and the recurrent state.
         kind: of the recurrent net: "gru", "lstm" or "none".
         rate: learning rate of Adam (Kingma and Ba 2015).
-        entropy: weight of the normalised entropy.
+        entropy: normalised entropy of the decisions that is held to; what a policy loses below it, it misses later.
         longest_step: norm that gradients are clipped to.
         replay: share of replayed sequences in what an update learns from, below 1; 0 for none.
         imitation: weight of self-imitation.
+        crowding: weight of what the elite holds of a proposal already, taken off its reward; see `PolicyLearner.pay`.
         mirror: whether strong losers are proposed with the other sign.
         priors: of the token space.
     """
 
     batch: int = 64
     width: int = 64
-    kind: str = "gru"
-    rate: float = 2e-3
-    entropy: float = 0.01
+    kind: str = "lstm"
+    rate: float = 3e-3
+    entropy: float = 0.6
     longest_step: float = 0.5
     replay: float = 0.25
     imitation: float = 1.0
+    crowding: float = 1.0
     mirror: bool = True
     priors: Priors = field(default_factory=Priors)
 
@@ -93,9 +99,12 @@ class PolicyLearner(Searcher):
         )
         self.optimiser = torch.optim.Adam(self.network.parameters(), lr=settings.rate)
         self.trained, self.temperature = 0, 1.0
+        self.pressure = 0.03
+        """Weight of the entropy (Haarnoja et al. 2018 adapt theirs likewise), raised while entropy is below its aim."""
         self.usual = 0.0
         """Running mean of rewards: what self-imitation must beat."""
         self._waiting: dict[Node, Written] = {}
+        self._held: tuple[FloatArray, FloatArray] | None = None  # profits and rewards of the elite at the last ask
         self._drawn = self._known = 0  # samples since the last round, and those of them that were known before
 
     @property
@@ -110,7 +119,10 @@ class PolicyLearner(Searcher):
                 if len(asked) < count and loser.node not in self.memory.seen:
                     self.take(loser.node, asked)
             self.memory.archive.mark_proposed(set(asked))
-        summary = self.memory.summary()
+        summary, archive = self.memory.summary(), self.memory.archive
+        if archive.elite:
+            base = np.array([archive.members[place].base for place in archive.elite])
+            self._held = archive.pnl(archive.elite).copy(), base
         failures = 0
         while len(asked) < count and failures < TRIES:
             wanted = max(count - len(asked), FEWEST_DRAWN)
@@ -133,25 +145,44 @@ class PolicyLearner(Searcher):
     def learn(self, results: Sequence[Scored], rewards: Sequence[Reward]) -> None:
         """An update for every `batch` of the own samples among the results."""
         own: list[tuple[Written, float]] = []
-        for result, reward in zip(results, rewards, strict=True):
+        for result, paid in zip(results, self.pay(results, rewards), strict=True):
             written = self._waiting.pop(result.node, None)
             if written is not None and written.tokens:
-                own.append((written, reward.total))
+                own.append((written, paid))
         figures: dict[str, float] = {}
         with one_thread():
             for first in range(0, len(own), self.settings.batch):
                 part = own[first : first + self.settings.batch]
-                paid = torch.tensor([pay for _, pay in part])
-                self.usual = REMEMBERED * self.usual + (1 - REMEMBERED) * float(paid.mean())
-                figures = self.update([written for written, _ in part], paid)
+                totals = torch.tensor([paid for _, paid in part])
+                self.usual = REMEMBERED * self.usual + (1 - REMEMBERED) * float(totals.mean())
+                figures = self.update([written for written, _ in part], totals)
+                change = STIFFER if figures["entropy"] < self.settings.entropy else 1 / STIFFER
+                self.pressure = min(max(self.pressure * change, PRESSURE[0]), PRESSURE[1])
         self.trained += len(results)
         figures |= {
             "temperature": self.temperature,
+            "entropy_weight": self.pressure,
             "repeats": self._known / max(self._drawn, 1),
             "decisions": sum(len(written.tokens) for written, _ in own) / max(len(own), 1),
         }
         self._drawn = self._known = 0
         self.note(rewards, figures)
+
+    def pay(self, results: Sequence[Scored], rewards: Sequence[Reward]) -> list[float]:
+        """Rewards less what the elite held of each at the last ask: max over it of |ρ| · its reward, where above 0.
+
+        The reward's own term leaves alone whatever is better than the elite, so that a policy stays where luck pays
+        best. This one lets a niche that was found pay for what is better or different there only.
+        """
+        paid = [reward.total for reward in rewards]
+        usable = [place for place, reward in enumerate(rewards) if "degenerate" not in reward.terms]
+        if self._held is not None and usable:
+            profits, base = self._held
+            likeness = np.abs(correlations(np.array([results[place].pnl for place in usable]), profits))
+            held = np.round((likeness * np.maximum(base, 0.0)).max(axis=1), 10)
+            for place, already in zip(usable, held.tolist(), strict=True):
+                paid[place] -= self.settings.crowding * already
+        return paid
 
     @abstractmethod
     def update(self, written: Sequence[Written], rewards: Tensor) -> dict[str, float]:
@@ -198,9 +229,14 @@ class PolicyLearner(Searcher):
 
     def counters(self) -> dict[str, float]:
         """What is counted while learning, for a checkpoint."""
-        return {"trained": self.trained, "temperature": self.temperature, "usual": self.usual}
+        return {name: getattr(self, name) for name in COUNTED}
 
     def recount(self, counters: Mapping[str, float]) -> None:
-        """Take over what `counters` gave."""
-        self.trained = int(counters["trained"])
-        self.temperature, self.usual = float(counters["temperature"]), float(counters["usual"])
+        """Take over what `counters` gave, all or nothing.
+
+        Raises:
+            KeyError, TypeError, ValueError: it did not give that.
+        """
+        found = {name: float(counters[name]) for name in COUNTED}
+        self.trained = int(found["trained"])
+        self.temperature, self.pressure, self.usual = found["temperature"], found["pressure"], found["usual"]

@@ -70,7 +70,7 @@ class Ppo(PolicyLearner):
             imitation = surrogate.new_zeros(())
             if replayed:
                 imitation = losses.self_imitation(judged.log_probs[:, count:].sum(0), paid, self.usual)
-            loss = surrogate + settings.value * value + settings.imitation * imitation - settings.entropy * entropy
+            loss = surrogate + settings.value * value + settings.imitation * imitation - self.pressure * entropy
             norm = self.step(loss)
             figures = {
                 "loss": float(loss.detach()),

@@ -55,7 +55,7 @@ class Reinforce(PolicyLearner):
         gradient = losses.policy_gradient(own, advantages, kept)
         entropy = judged.entropy[:, : len(written)]
         imitation = losses.self_imitation(old, paid, self.usual) if len(replayed) else gradient.new_zeros(())
-        loss = gradient + self.own.imitation * imitation - self.own.entropy * entropy.sum(0).mean()
+        loss = gradient + self.own.imitation * imitation - self.pressure * entropy.sum(0).mean()
         norm = self.step(loss)
         decided = decisions.decided[:, : len(written)]
         return {

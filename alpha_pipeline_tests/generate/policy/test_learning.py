@@ -1,0 +1,154 @@
+"""The learners: that they learn, the same way every time, and do not spin when they repeat themselves."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from alpha_pipeline.expression import to_text
+from alpha_pipeline.generate import Grammar, Memory, SearchSettings
+from alpha_pipeline.generate.policy import learner as shared
+from alpha_pipeline.generate.policy.learner import PolicyLearner
+from alpha_pipeline.generate.policy.ppo import Ppo
+from alpha_pipeline.generate.policy.reinforce import Reinforce, ReinforceSettings
+from alpha_pipeline_tests.generate.policy.targets import SETTINGS, hits, learner, scored, train
+from alpha_pipeline_tests.generate.toy import FIELDS
+
+LEARNERS = (Reinforce, Ppo)
+
+
+@pytest.mark.parametrize(("kind", "batches"), [(Reinforce, 20), (Ppo, 8)])
+def test_a_planted_target_is_learned(kind: type[PolicyLearner], batches: int) -> None:
+    """Of the first proposals one in ten hits; after 1,280 evaluations, or 512, most do."""
+    generator = learner(kind)
+    shares = [float(np.mean([hits(node) for node in ask])) for ask in train(generator, batches)]
+    assert np.mean(shares[:2]) < 0.2
+    assert np.mean(shares[-2:]) > 0.6
+    assert generator.trained == batches * 64
+    entropies = [each.figures["entropy"] for each in generator.history]
+    assert entropies[-1] < entropies[0]
+
+
+@pytest.mark.parametrize("kind", LEARNERS)
+def test_threads_and_the_global_source_change_nothing(kind: type[PolicyLearner]) -> None:
+    found = []
+    before = torch.get_num_threads()
+    try:
+        for threads, seed in ((1, 3), (2, 4)):
+            torch.set_num_threads(threads)
+            torch.manual_seed(seed)
+            generator = learner(kind)
+            asks = train(generator, 3)
+            found.append((asks, [weight.tolist() for weight in generator.network.state_dict().values()]))
+    finally:
+        torch.set_num_threads(before)
+    assert found[0] == found[1]
+
+
+def test_proposals_do_not_depend_on_hash_seeds() -> None:
+    program = (
+        "from alpha_pipeline_tests.generate.policy.targets import *;"
+        "from alpha_pipeline.generate.policy.reinforce import Reinforce;"
+        "print([to_text(node) for ask in train(learner(Reinforce), 2) for node in ask])"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONHASHSEED": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    here = [to_text(node) for ask in train(learner(Reinforce), 2) for node in ask]
+    assert found.stdout.strip() == str(here)
+
+
+@pytest.mark.parametrize("kind", LEARNERS)
+def test_curves(kind: type[PolicyLearner]) -> None:
+    generator = learner(kind)
+    train(generator, 2)
+    figures = generator.history[-1].figures
+    wanted = {
+        "loss",
+        "entropy",
+        "entropy_weight",
+        "gradient_norm",
+        "advantage_deviation",
+        "replay_share",
+        "repeats",
+        "decisions",
+    }
+    if kind is Ppo:
+        wanted |= {"clip_fraction", "approximate_kl", "value_loss"}
+    assert wanted <= set(figures)
+    assert all(np.isfinite(value) for value in figures.values())
+    assert figures["replay_share"] > 0.15
+
+
+def test_a_policy_that_repeats_itself_warms_up() -> None:
+    """All weight on one field and one operator: nearly every sample is known, until the temperature gives way."""
+    generator = learner(Reinforce)
+    with torch.no_grad():
+        generator.network.output.bias[:] = torch.randn(
+            len(generator.space.vocabulary), generator=torch.Generator().manual_seed(1)
+        ).mul(12)
+    asked = generator.ask(64)
+    assert generator.temperature > 1.5
+    assert generator.repeats > 64
+    assert len(asked) == len(set(asked)) > 20
+    with torch.no_grad():
+        generator.network.output.bias.zero_()
+    warm = generator.temperature
+    for _ in range(5):
+        generator.ask(64)
+    assert 1.0 <= generator.temperature < warm
+
+
+def test_an_exhausted_space_ends_the_ask() -> None:
+    settings = SearchSettings(budget=2_000, deepest=1, most_operators=1)
+    generator = Reinforce(Grammar(["returns"], settings=settings), 1, Memory(settings))
+    total = 0
+    while asked := generator.ask(200):
+        total += len(asked)
+    assert 50 < total < 1_000
+    assert generator.repeats >= shared.TRIES
+
+
+def test_strong_losers_are_proposed_with_the_other_sign_and_teach_through_replay_only() -> None:
+    generator = learner(Reinforce)
+    asked = generator.ask(64)
+    figures = [scored(node) for node in asked]
+    figures[5] = replace(figures[5], sharpe=-2.5, fitness=-2.5, returns=-0.3, pnl=-figures[5].pnl - 0.0016)
+    generator.tell(figures)
+    wanted = [member.node for member in generator.memory.archive.to_negate()]
+    assert wanted
+    again = generator.ask(64)
+    assert again[: len(wanted)] == wanted
+    assert all(node not in generator._waiting for node in wanted)
+    generator.tell([scored(node) for node in again])
+    assert generator.trained == 128
+
+
+def test_what_others_proposed_is_no_own_sample() -> None:
+    """Told of foreign expressions only, as an arm of several is, it learns nothing from them by policy gradient."""
+    memory = Memory(SETTINGS)
+    one, other = learner(Reinforce, 1, memory), learner(Reinforce, 2, memory)
+    results = [scored(node) for node in other.ask(20)]
+    weights = [weight.clone() for weight in one.network.parameters()]
+    one.learn(results, memory.add(results))
+    assert all(torch.equal(left, right) for left, right in zip(weights, one.network.parameters(), strict=True))
+
+
+def test_settings_reach_the_learner() -> None:
+    generator = Reinforce(
+        Grammar(FIELDS, settings=SETTINGS), 1, Memory(SETTINGS), ReinforceSettings(batch=32, risk=0.2)
+    )
+    train(generator, 1)
+    assert generator.batch == 32
+    assert generator.history[0].figures["advantage_deviation"] >= 0
+    assert [to_text(node) for node in generator.ask(3)]
