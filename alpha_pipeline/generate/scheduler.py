@@ -50,7 +50,7 @@ class AutoSettings:
     arms: tuple[str, ...] | None = None
     floor: float = 0.05
     discount: float = 0.97
-    even_start: float = 0.2
+    even_start: float = 0.25
     uniform: bool = False
 
     def __post_init__(self) -> None:
@@ -74,7 +74,7 @@ class Decision:
     Attributes:
         arm: who played.
         asked: proposals made.
-        gain: what they added to the worth of the archive; below 0 where what is better replaced more than it is worth.
+        gain: what they added to the worth of the archive.
         cost: of the turn; see the module for its unit.
         drawn: what the bandit drew for each arm, in gain per cost; arms that were exhausted are left out.
         floor: the arm played because it had less than its share.
@@ -119,7 +119,9 @@ class Auto(Searcher):
         self.settings = settings or AutoSettings()
         if arms is None:
             names = self.settings.arms or tuple(name for name in GENERATORS if name != self.name)
-            arms = [searcher(name, grammar, seed_of(name, seed), memory) for name in names]
+            own = replace(grammar.settings, budget=max(grammar.settings.budget // len(names), 1))
+            sized = Grammar(grammar.available, grammar.profile, own)  # populations fit an even share of the budget
+            arms = [searcher(name, sized, seed_of(name, seed), memory) for name in names]
         self.arms = {arm.name: arm for arm in arms}
         if not arms or len(self.arms) < len(arms) or any(arm.memory is not memory for arm in arms):
             raise ValueError("arms must have names of their own and share the memory")
@@ -217,7 +219,7 @@ class Auto(Searcher):
                 done = replace(done, cost=self._log[turn].cost)
                 self.decisions[turn] = done
             if done.cost > 0:
-                self._bandit.tell(names.index(done.arm), math.log1p(max(done.gain, 0.0)), done.cost)
+                self._bandit.tell(names.index(done.arm), math.log1p(done.gain), done.cost)
             self._open.remove(turn)
         begun = sum(self._proposed.values()) < self.settings.even_start * self.grammar.settings.budget
         choice = self._bandit.choose(self.random, self._able, evenly=begun or self.settings.uniform)
@@ -236,14 +238,12 @@ class Auto(Searcher):
 
 
 def worth(memory: Memory) -> float:
-    """What the archive is worth: the rewards of the elite, as far as proposed in the sign in which it earns.
+    """What the archive is worth: the quality-diversity score of the grid of elites.
 
-    It is what the run would export now: unlike one another and good enough, so that neither many of a kind nor many
-    bad ones count. Those that lack only a minus count for who proposes it, else finding them would pay twice.
+    It counts what is good in either sign at once, for who found it, exportable or not. The reward of what could be
+    exported tells later who is better, and counted as proposed only it pays whoever adds the minus to the finds of all.
     """
-    archive = memory.archive
-    elite = [archive.members[place] for place in archive.elite]
-    return float(sum(member.base for member in elite if member.proposed))
+    return float(memory.elites.score)
 
 
 def seed_of(name: str, seed: int) -> int:

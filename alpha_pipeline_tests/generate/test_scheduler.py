@@ -12,7 +12,17 @@ import pytest
 
 from alpha_pipeline.errors import BadInput
 from alpha_pipeline.expression import Node, canonical, parse
-from alpha_pipeline.generate import GENERATORS, Grammar, Memory, Reward, Scored, SearchSettings, Thresholds, searcher
+from alpha_pipeline.generate import (
+    GENERATORS,
+    Grammar,
+    Memory,
+    Reward,
+    Scored,
+    SearchSettings,
+    Thresholds,
+    scheduler,
+    searcher,
+)
 from alpha_pipeline.generate.random_search import RandomSearch
 from alpha_pipeline.generate.scheduler import Auto, AutoSettings, Decision, worth
 from alpha_pipeline_tests.generate.toy import FIELDS, mine, score
@@ -206,7 +216,13 @@ class Lucky(Arm):
         return node
 
 
-def test_the_floors_hold_and_the_better_arm_earns_most() -> None:
+def test_the_floors_hold_and_the_better_arm_earns_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the reward of the elite: the toy's turnover is always the same, so its grid has few cells to fill."""
+
+    def elite(memory: Memory) -> float:
+        return float(sum(memory.archive.members[place].base for place in memory.archive.elite))
+
+    monkeypatch.setattr(scheduler, "worth", elite)
     for seed in (1, 2):
         memory = Memory(SETTINGS, limits=Thresholds(sharpe=0.5, fitness=0.2))
         arms = [kind(kind.__name__, memory, seed) for kind in (RandomArm, Lucky, OtherArm)]
@@ -232,16 +248,17 @@ def test_what_no_arm_asked_for_goes_into_the_memory_only() -> None:
     assert [len(arm.learned) for arm in arms] == [8, 0] or [len(arm.learned) for arm in arms] == [0, 8]
 
 
-def test_worth_counts_what_can_be_exported_now() -> None:
+def test_worth_counts_either_sign_and_only_the_best_of_a_kind() -> None:
     memory = Memory(SETTINGS)
-    node = canonical(parse("ts_corr(close, volume, 10)"))
-    good, mirrored = score(node), score(canonical(parse("-ts_zscore(close, 20)")))
-    assert good.sharpe > 0 > mirrored.sharpe
-    memory.add([dataclasses.replace(mirrored, sharpe=-2.0, fitness=-2.0)])
-    assert len(memory.archive.elite) == 1
+    first, second = score(canonical(parse("-ts_zscore(close, 20)"))), score(canonical(parse("rank(volume)")))
     assert worth(memory) == 0
-    memory.add([dataclasses.replace(good, sharpe=2.0, fitness=2.0)])
-    assert worth(memory) == next(member.base for member in memory.archive.members if member.node == node)
+    memory.add([dataclasses.replace(first, sharpe=-2.0)])
+    found = worth(memory)
+    assert found > 0
+    memory.add([dataclasses.replace(second, sharpe=1.9, pnl=-first.pnl[::-1])])  # of the same turnover and size
+    assert worth(memory) == found
+    memory.add([dataclasses.replace(second, sharpe=1.9, pnl=-first.pnl[::-1], turnover=0.05)])
+    assert worth(memory) > found
 
 
 def test_settings_are_checked() -> None:
