@@ -131,6 +131,7 @@ class Settings(BaseSettings):
         simulation: how alphas are simulated.
         thresholds: what the stages hold figures against.
         start_from: run whose learners this one goes on from (its key), or their folder.
+        critic: whether proposals are sifted by a critic before they are evaluated.
         reward: what the terms of a learner's reward count.
         language: readings of the language where its sources contradict each other.
     """
@@ -159,6 +160,7 @@ class Settings(BaseSettings):
     simulation: SimulationSettings = SimulationSettings()
     thresholds: Annotated[Thresholds, BeforeValidator(_thresholds)] = Thresholds()
     start_from: str | None = None
+    critic: bool = False
     reward: RewardWeights = RewardWeights()
     language: Choices = Choices()
 

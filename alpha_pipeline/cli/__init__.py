@@ -62,6 +62,7 @@ def build_parser() -> argparse.ArgumentParser:
     mine.add_argument("--generator", help="random, genetic, reinforce, ppo, or auto: all of them (default genetic)")
     mine.add_argument("--candidates", type=int, help="distinct expressions to propose (default 500)")
     mine.add_argument("--seed", type=int, help="makes the run repeatable; by default each run has its own")
+    mine.add_argument("--critic", action="store_true", default=None, help="sift proposals before they are evaluated")
     mine.add_argument("--resume", metavar="RUN", help="go on with a run that was interrupted, e.g. run-0003")
     mine.add_argument("--from", dest="start_from", metavar="RUN", help="go on from what the learners of a run learned")
     mine.add_argument("--workers", type=int, help="processes to spread expressions over (default 1)")

@@ -27,7 +27,8 @@ BEST_FIGURES = {"sharpe": ".2f", "fitness": ".2f", "turnover": ".1%", "returns":
 
 def _settings(options: argparse.Namespace) -> Settings:
     prices = ("source", "path", "groups", "events", "universe")
-    names = ("home", *prices, "memory", "workers", "device", "store", "generator", "candidates", "seed", "start_from")
+    run = ("generator", "candidates", "seed", "start_from", "critic")
+    names = ("home", *prices, *run, "memory", "workers", "device", "store")
     return load_settings(**{name: getattr(options, name, None) for name in names})
 
 
@@ -87,7 +88,7 @@ def current_market(home: Home) -> str | None:
     return f"{info.market} {info.universe}"
 
 
-DECIDED = ("source", "path", "groups", "events", "universe", "generator", "candidates", "seed", "start_from")
+DECIDED = ("source", "path", "groups", "events", "universe", "generator", "candidates", "seed", "start_from", "critic")
 """Options that a run is pinned by."""
 
 

@@ -60,6 +60,7 @@ def make_generator(
     limits: Thresholds | None = None,
     styles: FloatArray | None = None,
     weights: RewardWeights = USUAL,
+    critic: bool = False,
 ) -> Searcher:
     """A generator by name, with a memory of its own.
 
@@ -73,6 +74,7 @@ def make_generator(
         limits: what counts as exportable; the stages judge by the same.
         styles: daily profit of the style probes on the search days, [8, days]; see `memory.styles`.
         weights: of the reward's terms.
+        critic: whether proposals are sifted before they are evaluated; see `critic`.
 
     Raises:
         BadInput: unknown name or profile, a negative seed, or fields that nothing can be made of.
@@ -80,7 +82,12 @@ def make_generator(
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise BadInput(f"seed is {seed!r}", "--seed", "use a whole number from 0")
     memory = Memory(settings, limits, pool, styles, weights)
-    return searcher(name, Grammar(fields, profile, settings), seed, memory)
+    made = searcher(name, Grammar(fields, profile, settings), seed, memory)
+    if not critic:
+        return made
+    from alpha_pipeline.generate.critic import criticised  # scikit-learn takes a second to import
+
+    return criticised(made, seed)
 
 
 __all__ = [

@@ -117,7 +117,7 @@ class Launcher:
         """Mine, validate and export one generation run."""
         settings = self.workbench.settings
         config = {"generator": settings.generator, "candidates": settings.candidates, "panel": panel}
-        given = {"seed": settings.seed, "start_from": settings.start_from}
+        given = {"seed": settings.seed, "start_from": settings.start_from, "critic": settings.critic or None}
         config |= {name: value for name, value in given.items() if value is not None}
         return self._execute("generation", {"candidate_batch": {"config": config}}, partition_key=key)
 

@@ -109,9 +109,30 @@ def with_settings(generator: str, settings: Callable[[], Any]) -> Maker:
     return make
 
 
+def with_critic(generator: str) -> Maker:
+    """A generator whose proposals are sifted before they are evaluated."""
+
+    def make(setting: Setting) -> Searcher:
+        from alpha_pipeline.generate.critic import criticised  # scikit-learn takes a second to import
+
+        return criticised(searcher(generator, setting.grammar, setting.seed, setting.memory()), setting.seed)
+
+    return make
+
+
+def uniform() -> Any:
+    """`auto` without its bandit."""
+    from alpha_pipeline.generate.scheduler import AutoSettings  # it imports the registry
+
+    return AutoSettings(uniform=True)
+
+
 ARMS: dict[str, Maker] = {
     "hill": lambda setting: HillClimb(setting.grammar, setting.seed, setting.memory()),
-    "genetic-no-diversity": without("genetic", correlation=0.0),
+    "genetic_no_diversity": without("genetic", correlation=0.0),
+    "genetic_critic": with_critic("genetic"),
+    "reinforce_critic": with_critic("reinforce"),
+    "auto_uniform": with_settings("auto", uniform),
 }
 """Name → how it is made: what races beside the generators. An ablation is one more line."""
 

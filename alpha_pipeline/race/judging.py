@@ -1,13 +1,13 @@
 """What one run was worth: from its trials and the oracle, blind to who proposed them.
 
-At checkpoints evenly spread over the logarithm of the budget it is asked what the run would hand over (`handover`), and
-what that is truly worth (`oracle`):
+At checkpoints evenly spread over the logarithm of the budget it is asked what of the run meets the thresholds, what it
+would hand over of that (`handover`), and what it is truly worth (`oracle`):
 
-- recall: share of the plants of which something alike was accepted: mean daily rank correlation of at least 0.7 with
-  the plant's signal, and at least 0.8 of its oracle Sharpe ratio. Weighted: by the plants' oracle Sharpe ratios. A
-  plant whose own oracle ratio is not positive, as others outweigh it, is nothing to find and counts nowhere.
-- recall among passing: likewise, of all proposals that meet the thresholds, before the choice among them: a blend of
-  plants may be better than the plant that it keeps out. Looked for among those whose profit is likest the plant's.
+- recall: share of the plants of which something alike met the thresholds: mean daily rank correlation of at least 0.7
+  with the plant's signal, and at least 0.8 of its oracle Sharpe ratio. Weighted: by the plants' oracle Sharpe ratios. A
+  plant whose own oracle ratio is not positive, as others outweigh it, is nothing to find and counts nowhere. Looked for
+  among what was ever handed over, and those whose profit is likest the plant's.
+- recall exported: likewise, of what is handed over alone: there a blend of plants keeps out the plant, being better.
 - anytime: A(n), oracle ratio of the best in-sample expression after n; its area over log n, divided by the best plant's
   oracle ratio. So also for the equal-risk portfolio of the 20 best accepted.
 - optimism gap: in-sample less oracle ratio, mean of the ten best in-sample.
@@ -26,7 +26,7 @@ import numpy as np
 from alpha_pipeline.expression import operator_count
 from alpha_pipeline.race.arms import lengths_of
 from alpha_pipeline.race.handover import Handover
-from alpha_pipeline.race.measures import area, clusters, found_by, portfolio_oracle, qd_score, recalls, share
+from alpha_pipeline.race.measures import area, clusters, found_of, portfolio_oracle, qd_score, recalls, share
 from alpha_pipeline.race.oracle import Oracle, Worth
 from alpha_pipeline.race.planting import PlantedAlpha
 from alpha_pipeline.race.running import Budget, Run
@@ -68,9 +68,9 @@ def judge(run: Run, oracle: Oracle, limits: Thresholds, budget: Budget) -> dict[
     wanted = sorted({*met, *optimists, *(n for n in best if n is not None)})
     worth = dict(zip(wanted, oracle.worth([run.trials[n].node for n in wanted]), strict=True))
     plants = oracle.market.plants
-    found = [[found_by(plant, [worth[n] for n in numbers], k) for k, plant in enumerate(own)] for numbers in accepted]
     weights = np.array([max(plant.oracle, 0.0) for plant in own])
-    passing = [found_by(plant, [worth[n] for n in met], k) for k, plant in enumerate(own)]
+    found = [found_of(own, [worth[n] for n in met if n < count]) for count in counts]
+    exported = found_of(own, [worth[n] for n in accepted[-1]])
     tops = [worth[n].oracle if n is not None else 0.0 for n in best]
     portfolios = [portfolio_oracle([worth[n] for n in numbers[:PORTFOLIO]], search) for numbers in accepted]
     curve = [
@@ -92,8 +92,8 @@ def judge(run: Run, oracle: Oracle, limits: Thresholds, budget: Budget) -> dict[
     return {
         "recall": curve[-1]["recall"],
         "recall_weighted": curve[-1]["recall_weighted"],
-        "recall_passing": share(passing, weights > 0),
-        "recall_passing_weighted": share(passing, weights),
+        "recall_exported": share(exported, weights > 0),
+        "recall_exported_weighted": share(exported, weights),
         "anytime": area(points, tops, strongest),
         "anytime_portfolio": area(points, portfolios, strongest),
         "optimism_gap": in_sample - true,

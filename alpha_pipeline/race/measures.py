@@ -23,9 +23,9 @@ TURNOVER_EDGES = (0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.45)
 LENGTH_EDGES = (3, 5, 7, 9, 11, 13)
 
 
-def found_by(plant: Worth, accepted: Sequence[Worth], number: int) -> bool:
-    """Whether something like plant `number`, and nearly as good, is among the accepted."""
-    return plant.oracle > 0 and any(recalls(plant, each, number) for each in accepted)
+def found_of(plants: Sequence[Worth], accepted: Sequence[Worth]) -> list[bool]:
+    """Of each plant, whether something like it, and nearly as good, is among the accepted."""
+    return [plant.oracle > 0 and any(recalls(plant, each, k) for each in accepted) for k, plant in enumerate(plants)]
 
 
 def recalls(plant: Worth, found: Worth, number: int) -> bool:

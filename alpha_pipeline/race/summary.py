@@ -14,13 +14,13 @@ from alpha_pipeline.race.settings import RaceSettings
 from alpha_pipeline.race.statistics import beats, holm, interquartile_mean, interval, median_time
 
 PRIMARY = "recall_weighted"
-COMPARED = (PRIMARY, "recall_passing_weighted", "anytime")
+COMPARED = (PRIMARY, "recall_exported_weighted", "anytime")
 """Figures that arms are compared by; the first was fixed beforehand. Holm's correction is within each."""
 ROBUST = (
     "recall",
     "recall_weighted",
-    "recall_passing",
-    "recall_passing_weighted",
+    "recall_exported",
+    "recall_exported_weighted",
     "anytime",
     "anytime_portfolio",
     "optimism_gap",

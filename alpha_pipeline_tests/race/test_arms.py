@@ -54,9 +54,9 @@ def test_arms_that_cannot_race_are_refused(arms: tuple[str, ...], says: str) -> 
 
 
 def test_matched_arms_copy_learners_and_no_baseline() -> None:
-    racing = ("random", "hill", "genetic", "genetic-no-diversity", "matched", "matched_hill")
+    racing = ("random", "hill", "genetic", "genetic_no_diversity", "matched", "matched_hill")
     check_arms(racing)
-    assert models_of("matched", racing) == ["genetic", "genetic-no-diversity"]
+    assert models_of("matched", racing) == ["genetic", "genetic_no_diversity"]
     assert models_of("matched_hill", racing) == ["hill"]
 
 
@@ -74,7 +74,7 @@ def test_pooled_lengths_add_up() -> None:
     assert pooled([{3: 1, 5: 2}, {5: 1, 2: 4}]) == {2: 4, 3: 1, 5: 3}
 
 
-@pytest.mark.parametrize("name", ["hill", "genetic-no-diversity", "matched"])
+@pytest.mark.parametrize("name", ["hill", "genetic_no_diversity", "matched"])
 def test_arms_are_repeatable(name: str) -> None:
     asks = [[each.node for each in mine(make_arm(name, setting({4: 1, 6: 1})), 64, 16)] for _ in range(2)]
     assert asks[0] == asks[1]

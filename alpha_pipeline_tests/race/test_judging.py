@@ -82,6 +82,16 @@ def test_a_judge_that_ignores_the_oracle_would_be_caught(monkeypatch: pytest.Mon
     assert judged(run_of(ALL[0], ALL[2]))["recall"] == 0.5
 
 
+def test_a_plant_that_a_better_one_keeps_out_is_found_but_not_exported() -> None:
+    trials = run_of(*ALL).trials
+    blend = trial(4.0, trials[1].pnl + 0.1 * trials[2].pnl, "rank(high / open)")
+    spent = np.arange(1, 4)
+    found = judged(Run([trials[1], trials[3], blend], spent, spent * 0.5, 3, 0, False))
+    assert found["recall"] == 1.0
+    assert found["recall_exported"] == 0.5
+    assert found["recall_exported_weighted"] == pytest.approx(1.0 / 3.0)
+
+
 def test_first_finds_count_repeats_and_are_never_before_the_proposal() -> None:
     found = judged(run_of(*ALL, evaluations=[1, 5, 9, 14]))
     assert [plant["first_evaluations"] for plant in found["plants"]] == [5, 14]

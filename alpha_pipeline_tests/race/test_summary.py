@@ -102,7 +102,7 @@ def test_many_arms_are_reported(tmp_path: Path) -> None:
         "matched",
         *(f"matched_{n}" for n in ("ppo", "auto")),
     )
-    settings = RaceSettings(markets=2, evaluations=200, arms=(*arms, "genetic-no-diversity"))
+    settings = RaceSettings(markets=2, evaluations=200, arms=(*arms, "genetic_no_diversity"))
     results = {(number, arm): run(arm, number) for arm in settings.arms for number in range(2)}
     del results[1, "matched_auto"]
     plants = [{"expression": "if_else(a < b || c, 1, 2)", "tier": "T3", "sharpe": 1.0, "oracle": 1.5}]

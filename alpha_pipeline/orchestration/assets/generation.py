@@ -48,6 +48,7 @@ class GenerationConfig(dg.Config):
     seed: int | None = None
     panel: str | None = None
     start_from: str | None = None
+    critic: bool | None = None
     resume: bool = False
 
 
@@ -65,6 +66,7 @@ def _start(key: str, config: GenerationConfig, workbench: Workbench) -> Run:
         "deepest": max(1, min(SearchSettings.deepest, settings.thresholds.depth)),
         "reward": asdict(settings.reward),
         "start_from": start_from,
+        "critic": settings.critic if config.critic is None else config.critic,
         "learned": digest(learned_folder(home, start_from)) if start_from else None,
     }
     return workbench.start(
@@ -109,6 +111,7 @@ def candidate_batch(
         limits,
         style_profits(evaluator),
         RewardWeights(**search["reward"]),
+        search["critic"],
     )
     trained = 0
     if search["start_from"] is not None:
