@@ -29,8 +29,13 @@ from alpha_pipeline.generate.reward import Reward
 from alpha_pipeline.generate.searcher import Searcher
 from alpha_pipeline.generate.space.grammar import Grammar
 
-COSTS: Mapping[str, float] = MappingProxyType({"genetic": 1.0})
-"""CPU time of an evaluation with all that the arm does for it, against random search's; 1 for an arm not named."""
+COSTS: Mapping[str, float] = MappingProxyType({"genetic": 1.0, "reinforce": 1.6, "ppo": 1.6})
+"""CPU time of an evaluation with all that the arm does for it, against random search's; 1 for an arm not named.
+
+Measured on a planted market of 200 instruments × 1,500 days with one engine thread, 600 proposals each: random 3.1 ms,
+genetic 3.1, reinforce 4.9, ppo 5.0. To measure again: `alpha-pipeline race --plants tuning --markets 1 --json`, an
+arm's `cpu_seconds` over its `evaluations`.
+"""
 
 SMALLEST_TURN, LARGEST_TURN, TURNS = 32, 256, 100
 
