@@ -6,6 +6,8 @@
    the grid of elites instead (MAP-Elites, see `memory.elites`), and so from whatever other generators found.
 4. Each ask first proposes exportable expressions whose sign alone was wrong, then a share of blends by forecast, then
    typed children (Montana 1995, strongly typed genetic programming) by one of the variations, then immigrants.
+5. Once enough is exportable the search deepens: no more blends, and whatever is best is changed a little, so that what
+   is handed over comes closer to what is behind it.
 
 Everything is determined by the seed and the answers: lists and counters only, no order of a set or of a clock.
 """
@@ -47,7 +49,8 @@ class GeneticSettings:
         blend_exportable: whether blends may be made of what is exportable by itself. Two strong ones make a stronger
             one, which then stands for both where only unrelated ones are kept: neither can be seen any more.
         enough: exportable unrelated expressions after which the search deepens: blends end, and small changes are made
-            of any parent, not only of what resembles nothing exportable.
+            of any parent, not only of what resembles nothing exportable. More than a run hands over, or the blends of
+            a short run would end too soon.
         blend, crossover, subtree, point, window, hoist, wrap, immigrant: relative rates of the ways to make a child.
     """
 
@@ -60,7 +63,7 @@ class GeneticSettings:
     elites: float = 0.2
     blend: float = 0.35
     blend_exportable: bool = False
-    enough: int = 100
+    enough: int = 150
     crossover: float = 0.15
     subtree: float = 0.12
     point: float = 0.08
@@ -145,7 +148,8 @@ class GeneticSearch(Searcher):
                 continue
             individual = self.archive.members[place]
             born[birth.island].append(individual)
-            improved[birth.way] += birth.parent is not None and individual.lower > birth.parent
+            if birth.parent is not None:
+                improved[birth.way] += individual.lower > birth.parent
         self.islands.learn(born, self.archive)
         figures = {f"share_{way}": number / len(results) for way, number in sorted(made.items())}
         figures |= {f"improved_{way}": improved[way] / made[way] for way in sorted(improved)}
