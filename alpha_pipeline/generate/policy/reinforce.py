@@ -26,10 +26,13 @@ class ReinforceSettings(PolicySettings):
     Args:
         risk: share of a batch that teaches, the best of it; None for all of it with leave-one-out baselines.
         scaled: whether leave-one-out advantages are divided by their standard deviation.
+        rehearsals: further steps from replay alone after each batch: samples of a policy that has moved on may not be
+            used again, but replay may.
     """
 
     risk: float | None = None
     scaled: bool = True
+    rehearsals: int = 2
 
 
 class Reinforce(PolicyLearner):
@@ -57,6 +60,8 @@ class Reinforce(PolicyLearner):
         imitation = losses.self_imitation(old, paid, self.usual) if len(replayed) else gradient.new_zeros(())
         loss = gradient + self.own.imitation * imitation - self.pressure * entropy.sum(0).mean()
         norm = self.step(loss)
+        for _ in range(self.own.rehearsals):
+            self._rehearse(len(written))
         decided = decisions.decided[:, : len(written)]
         return {
             "loss": float(loss.detach()),
@@ -66,3 +71,11 @@ class Reinforce(PolicyLearner):
             "advantage_deviation": float(advantages.std()) if len(written) > 1 else 0.0,
             "replay_share": len(replayed) / (len(replayed) + len(written)),
         }
+
+    def _rehearse(self, count: int) -> None:
+        """One step from as much replay as goes with `count` own samples."""
+        replayed, paid = self.replayed(count)
+        if replayed:
+            judged = judge(self.network, padded(replayed))
+            imitation = losses.self_imitation(judged.log_probs.sum(0), paid, self.usual)
+            self.step(self.own.imitation * imitation - self.pressure * judged.entropy.sum(0).mean())

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from alpha_pipeline.expression import to_text
-from alpha_pipeline.generate import Grammar, Memory, SearchSettings
+from alpha_pipeline.expression import Field, to_text
+from alpha_pipeline.generate import Grammar, Memory, Reward, Scored, SearchSettings
 from alpha_pipeline.generate.policy import learner as shared
 from alpha_pipeline.generate.policy.learner import PolicyLearner
 from alpha_pipeline.generate.policy.ppo import Ppo
@@ -152,3 +152,33 @@ def test_settings_reach_the_learner() -> None:
     assert generator.batch == 32
     assert generator.history[0].figures["advantage_deviation"] >= 0
     assert [to_text(node) for node in generator.ask(3)]
+
+
+def test_what_the_elite_holds_is_taken_off() -> None:
+    """|ρ| of 1 and 0.6 with elites worth 0.4 and 0.5: 0.4 for the first's twin, 0.3 where the second counts more."""
+    generator = learner(Reinforce)
+    days = np.arange(1, 401)
+    first, second = np.sqrt(2) * np.sin(2 * np.pi * days / 20), np.sqrt(2) * np.cos(2 * np.pi * days / 20)
+    generator._held = np.array([first, second]), np.array([0.4, 0.5])
+    node = Field("returns")
+    pnl = [-first, 0.5 * first + 0.6 * second + np.sqrt(0.39 * 2) * np.sin(2 * np.pi * days / 8)]
+    results = [Scored(node, "x", 1.0, row, 0.2, 1.0, 0.1, 1.0) for row in pnl]
+    results.append(Scored(node, "x", 0.0, np.zeros(0), 0.0, 0.0, 0.0, 0.0, "overflow"))
+    rewards = [Reward.of({"sharpe": 0.7}), Reward.of({"sharpe": 0.6}), Reward.of({"degenerate": -0.5})]
+    assert generator.pay(results, rewards) == pytest.approx([0.3, 0.3, -0.5])
+    generator._held = None
+    assert generator.pay(results, rewards) == [0.7, 0.6, -0.5]
+
+
+def test_entropy_is_held() -> None:
+    """Below its aim the weight of the entropy rises at every update, above it falls, within bounds."""
+    low = Reinforce(Grammar(FIELDS, settings=SETTINGS), 1, Memory(SETTINGS), ReinforceSettings(entropy=1.0))
+    high = Reinforce(Grammar(FIELDS, settings=SETTINGS), 1, Memory(SETTINGS), ReinforceSettings(entropy=0.0))
+    start = low.pressure
+    for generator in (low, high):
+        train(generator, 2)
+    assert low.pressure == pytest.approx(start * shared.STIFFER**2)
+    assert high.pressure == pytest.approx(start / shared.STIFFER**2)
+    low.pressure = shared.PRESSURE[1]
+    train(low, 1)
+    assert low.pressure == shared.PRESSURE[1]
