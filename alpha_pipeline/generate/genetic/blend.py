@@ -39,17 +39,23 @@ class Blends:
         archive: evaluated expressions with their profits.
         candidates: how many members to pair, best rewards first.
         settings: bounds that a sum must keep.
-        exportable: whether members that meet the thresholds by themselves are paired too.
+        exportable: whether two members that meet the thresholds by themselves are paired with each other.
     """
 
     def __init__(self, archive: Archive, candidates: int, settings: SearchSettings, exportable: bool = True) -> None:
         best = archive.by_reward()
-        if not exportable:
-            best = best[np.array([not archive.members[i].meets for i in best], bool)]
-        best = best[: min(candidates, MOST_PAIRED)]
+        strong = np.array([archive.members[i].meets for i in best], bool)
+        most = min(candidates, MOST_PAIRED)
+        if not exportable:  # room for both kinds, or the exportable would leave no others to pair with
+            some = best[strong][: most // 2]
+            best = np.concatenate([best[~strong][: most - len(some)], some])
+        best = best[:most]
         self._members = [archive.members[i] for i in best]
         self.first, self.second = np.triu_indices(len(best), 1)
         self._used = self._too_large(settings)
+        if not exportable:
+            meets = np.array([member.meets for member in self._members], bool)
+            self._used |= meets[self.first] & meets[self.second]
         if len(best) < 2:
             return
         pnl = np.nan_to_num(archive.pnl(best), nan=0.0)

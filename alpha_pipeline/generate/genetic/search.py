@@ -46,8 +46,8 @@ class GeneticSettings:
         pareto: survivors and parents by NSGA-II; else by reward.
         tournament: contestants per parent.
         elites: share of parents drawn from the grid of elites instead.
-        blend_exportable: whether blends may be made of what is exportable by itself. Two strong ones make a stronger
-            one, which then stands for both where only unrelated ones are kept: neither can be seen any more.
+        blend_exportable: whether blends may be made of two that are exportable by themselves. They make a stronger one,
+            which then stands for both where only unrelated ones are kept: neither can be seen any more.
         enough: exportable unrelated expressions after which the search deepens: blends end, and small changes are made
             of any parent, not only of what resembles nothing exportable. More than a run hands over, or the blends of
             a short run would end too soon.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -103,20 +104,20 @@ def test_nothing_of_another_generator_reaches_the_islands() -> None:
 
 
 def pairs(archive: Archive, exportable: bool) -> set[frozenset[float]]:
+    """Sharpe ratios of what may be blended."""
     blends = Blends(archive, 50, SearchSettings(), exportable)
-    return {
-        frozenset((blends._members[one].sharpe, blends._members[other].sharpe))
-        for one, other in zip(blends.first, blends.second, strict=True)
-    }
+    places = zip(blends.first, blends.second, blends._used, strict=True)
+    members = blends._members
+    return {frozenset((members[one].sharpe, members[other].sharpe)) for one, other, used in places if not used}
 
 
-def test_what_is_exportable_by_itself_is_not_blended_unless_told_so() -> None:
-    archive = archive_of([result(1, 3.0), result(2, 1.1), result(3, 1.0)])
-    assert [member.meets for member in archive.members] == [True, False, False]
-    assert pairs(archive, exportable=False) == {frozenset((1.1, 1.0))}
-    assert pairs(archive, exportable=True) == {frozenset((3.0, 1.1)), frozenset((3.0, 1.0)), frozenset((1.1, 1.0))}
-    only = archive_of([result(1, 3.0), result(2, 2.0)])
-    assert pairs(only, exportable=False) == set()
+def test_two_that_are_exportable_are_not_blended_unless_told_so() -> None:
+    archive = archive_of([result(1, 3.0), result(2, 2.0), result(3, 1.1), result(4, 1.0)])
+    assert sorted(member.sharpe for member in archive.members if member.meets) == [2.0, 3.0]
+    everything = {frozenset(pair) for pair in combinations((3.0, 2.0, 1.1, 1.0), 2)}
+    assert pairs(archive, exportable=True) == everything
+    assert pairs(archive, exportable=False) == everything - {frozenset((3.0, 2.0))}
+    assert pairs(archive_of([result(1, 3.0), result(2, 2.0)]), exportable=False) == set()
 
 
 def test_settings_of_one_island_and_of_reward_alone_search_too() -> None:
