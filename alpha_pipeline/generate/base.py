@@ -129,11 +129,14 @@ class Learner(Protocol):
 
     Attributes:
         name: of its file.
-        trained: evaluations it has learned from, in earlier runs and in this one.
     """
 
     name: str
-    trained: int
+
+    @property
+    def trained(self) -> int:
+        """Evaluations it has learned from, in earlier runs and in this one."""
+        ...
 
     def save(self, path: Path) -> None:
         """Write all it knows."""

@@ -154,6 +154,8 @@ class Auto(Searcher):
     def ask(self, count: int) -> list[Node]:
         """`count` proposals of the arm whose turn it is; of several only where one is exhausted and left out."""
         self._since = self._clock() if self._clock else 0.0
+        if not self.decisions:
+            self._worth = worth(self.memory)  # an arm may have brought something from an earlier run
         asked: list[Node] = []
         while len(asked) < count and self._able:
             if not self.decisions or self._is_over():

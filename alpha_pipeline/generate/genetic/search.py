@@ -17,13 +17,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from alpha_pipeline.expression import Node, canonical
-from alpha_pipeline.generate.base import Scored
+from alpha_pipeline.generate.base import Learner, Scored
 from alpha_pipeline.generate.genetic.blend import Blends
 from alpha_pipeline.generate.genetic.islands import Islands
 from alpha_pipeline.generate.memory.front import pareto_front
 from alpha_pipeline.generate.memory.individual import Individual
+from alpha_pipeline.generate.memory.kept import keep, recall
 from alpha_pipeline.generate.memory.memory import Memory
 from alpha_pipeline.generate.reward import Reward
 from alpha_pipeline.generate.searcher import Searcher
@@ -81,6 +83,9 @@ WAYS = ("blend", "crossover", "subtree", "point", "window", "hoist", "wrap", "im
 IMPROVING = frozenset({"point", "window", "hoist", "wrap"})
 """Ways that change little."""
 
+KEPT = 400
+"""Parents that are left for runs to come."""
+
 TRIES = 400
 """Attempts in a row without a new valid expression after which the space counts as exhausted."""
 
@@ -108,13 +113,43 @@ class GeneticSearch(Searcher):
         size = -(-self.population // own.islands)
         self.islands = Islands(own.islands, size, own.migrate_every, own.migrants, own.pareto)
         self._founded = 0
+        self._first: list[Node] = []  # of an earlier run, to be proposed before all else
+        self._taken_up = 0  # evaluations of earlier runs
         self._turn = 0  # whose child comes next
         self._way = Drawn([getattr(own, way) for way in WAYS])
         self._births: dict[Node, Birth] = {}  # of what was asked and not yet answered
 
+    @property
+    def learners(self) -> list[Learner]:
+        return [self]
+
+    @property
+    def trained(self) -> int:
+        """Evaluations that the archive comes from: of all generators that share it, and of earlier runs."""
+        return self._taken_up + self.memory.told
+
+    def save(self, path: Path) -> None:
+        """Keep the best of the archive in a file; see `memory.kept`."""
+        keep(path, self.memory, KEPT, self.trained)
+
+    def load(self, path: Path) -> None:
+        """Breed from what a file holds, on the days it was found; elsewhere propose it first.
+
+        Raises:
+            BadInput: the file is broken, or of another format.
+        """
+        self._first, self._taken_up = recall(path, self.memory)
+        parents = self.archive.members
+        self._founded = min(max(len(parents), len(self._first)), self.population)
+        self.islands.learn(
+            [parents[island :: self.settings.islands] for island in range(self.settings.islands)], self.archive
+        )
+
     def ask(self, count: int) -> list[Node]:
         """`count` new expressions; fewer when `TRIES` attempts in a row gave none."""
         asked: list[Node] = []
+        while self._first and len(asked) < count:
+            self._propose(self._first.pop(0), Birth("kept", self._island()), asked)
         while len(asked) < count and self._founded < self.population:
             node = self._founder()
             if node is None or not self._propose(node, Birth("founder", self._island()), asked):
