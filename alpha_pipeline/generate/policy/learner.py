@@ -15,11 +15,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from alpha_pipeline.errors import BadInput
 from alpha_pipeline.expression import Node
 from alpha_pipeline.generate.base import FloatArray, Learner, Scored
 from alpha_pipeline.generate.memory.memory import SUMMARY, Memory
 from alpha_pipeline.generate.policy import checkpoint
-from alpha_pipeline.generate.policy.network import PolicyNetwork, one_thread
+from alpha_pipeline.generate.policy.network import KINDS, PolicyNetwork, one_thread
 from alpha_pipeline.generate.policy.rollout import Written, retrace, write
 from alpha_pipeline.generate.reward import Reward, correlations
 from alpha_pipeline.generate.searcher import Searcher
@@ -69,6 +70,13 @@ class PolicySettings:
     crowding: float = 1.0
     mirror: bool = True
     priors: Priors = field(default_factory=Priors)
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise BadInput(f"kind is {self.kind!r}", "policy settings", f"use one of {', '.join(KINDS)}")
+        if min(self.batch, self.width) < 1 or not self.rate > 0 or not 0 <= self.replay < 1:
+            what = f"batch {self.batch}, width {self.width}, rate {self.rate}, replay {self.replay}"
+            raise BadInput(what, "policy settings", "use 1 or more, 1 or more, above 0, and 0 to below 1")
 
 
 class PolicyLearner(Searcher):

@@ -6,15 +6,11 @@ ones; `decided` [t, n] marks them, and what it does not mark (padding) enters no
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor
 
 LEAST_SPREAD = 1e-6
 """Standard deviation of rewards below which they count as equal: there is nothing to learn from them."""
-LEAST_LOG_REWARD = -10.0
-"""Floor of a log reward in trajectory balance; see there."""
 
 
 def leave_one_out(rewards: Tensor, scaled: bool = False) -> Tensor:
@@ -154,22 +150,6 @@ def normalised_entropy(log_policy: Tensor, legal: Tensor) -> Tensor:
     finite = log_policy.clamp(min=-1e4)  # 0 · −∞ is NaN, and its gradient too
     entropy = -(finite.exp() * finite).sum(-1)
     return torch.where(legal > 1, entropy / legal.clamp(min=2).log(), torch.zeros_like(entropy))
-
-
-def trajectory_balance(log_total: Tensor, log_probs: Tensor, rewards: Tensor, sharpness: float) -> Tensor:
-    """Mean of (log Z + log π(sequence i) − β log R_i)², a scalar: least where π is proportional to R^β.
-
-    Malkin et al. 2022, "Trajectory balance", eq. 14, as AlphaSAGE (Chen et al. 2025) uses it. A prefix has one parent,
-    so the backward policy is 1. log R is floored at −10.
-
-    Args:
-        log_total: log Z, a learned scalar.
-        log_probs: [n], of whole sequences.
-        rewards: [n]; 0 or less counts as the floor.
-        sharpness: β.
-    """
-    target = rewards.clamp(min=math.exp(LEAST_LOG_REWARD)).log()
-    return ((log_total + log_probs - sharpness * target) ** 2).mean()
 
 
 def mean_over(each: Tensor, decided: Tensor) -> Tensor:

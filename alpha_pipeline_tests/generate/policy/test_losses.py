@@ -106,12 +106,6 @@ def test_normalised_entropy() -> None:
     assert bool(log_policy.grad.isfinite().all())
 
 
-def test_trajectory_balance() -> None:
-    """log Z = 1: (1 − 2 − 2 log 0.5)² and, with the floor, (1 − 3 + 20)²."""
-    found = losses.trajectory_balance(torch.tensor(1.0), tensor(-2, -3), tensor(0.5, -0.1), 2.0)
-    close(found, ((-1 - 2 * math.log(0.5)) ** 2 + 18**2) / 2)
-
-
 def test_means_leave_out_what_was_not_decided() -> None:
     close(losses.mean_over(tensor(1, math.nan)[None], torch.tensor([[True, False]])), 1.0)
     close(losses.mean_over(tensor(math.inf)[None], torch.tensor([[False]])), 0.0)
