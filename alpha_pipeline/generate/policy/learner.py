@@ -67,7 +67,7 @@ class PolicySettings:
     longest_step: float = 0.5
     replay: float = 0.25
     imitation: float = 1.0
-    crowding: float = 1.0
+    crowding: float = 0.5
     mirror: bool = True
     priors: Priors = field(default_factory=Priors)
 

@@ -180,7 +180,7 @@ def test_settings_reach_the_learner() -> None:
 
 def test_what_the_elite_holds_is_taken_off() -> None:
     """|ρ| of 1 and 0.6 with elites worth 0.4 and 0.5: 0.4 for the first's twin, 0.3 where the second counts more."""
-    generator = learner(Reinforce)
+    generator = Reinforce(Grammar(FIELDS, settings=SETTINGS), 1, Memory(SETTINGS), ReinforceSettings(crowding=1.0))
     days = np.arange(1, 401)
     first, second = np.sqrt(2) * np.sin(2 * np.pi * days / 20), np.sqrt(2) * np.cos(2 * np.pi * days / 20)
     generator._held = np.array([first, second]), np.array([0.4, 0.5])
