@@ -56,12 +56,14 @@ class SearchSettings:
         budget: proposals the run is expected to make; populations are sized to it, and a run may stop short or go on.
         deepest: operators inside one another, at most 10.
         most_operators: operators in one expression, a leading minus included.
+        largest_sample: operators that a fresh sample aims at, at most; what is larger grows of parts that earn.
         longest_lookback: days of history an expression may need; they are lost to every figure.
     """
 
     budget: int = 500
     deepest: int = 8
-    most_operators: int = 16
+    most_operators: int = 24
+    largest_sample: int = 9
     longest_lookback: int = 300
 
     def __post_init__(self) -> None:
@@ -69,6 +71,7 @@ class SearchSettings:
             "budget": (1, 10_000_000),
             "deepest": (1, 10),
             "most_operators": (1, 60),
+            "largest_sample": (1, 60),
             "longest_lookback": (30, 2_000),
         }
         for name, (lowest, highest) in limits.items():

@@ -70,8 +70,8 @@ def test_standard_error_by_hand() -> None:
 def test_base_reward_uses_the_lower_bound_and_the_length() -> None:
     given_result = result()
     lower = 2.0 - sharpe_standard_error(given_result.pnl)
-    # reverse, divide, ts_delta: 3 operators of 16
-    expected = 0.5 * math.tanh(lower / 2) + 0.25 * math.tanh(1) - 0.05 * 3 / 16
+    # reverse, divide, ts_delta: 3 operators of 24
+    expected = 0.5 * math.tanh(lower / 2) + 0.25 * math.tanh(1) - 0.05 * 3 / 24
     assert sum(own_terms(given_result, SearchSettings()).values()) == pytest.approx(expected)
 
 

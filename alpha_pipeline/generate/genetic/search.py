@@ -210,8 +210,8 @@ class GeneticSearch(Searcher):
         return node not in self.memory.seen and self.grammar.problem(node) is None
 
     def _founder(self) -> Node | None:
-        """One of the first population: the size it aims for grows with its number, to three fifths of the most."""
-        largest = max(3, self.grammar.settings.most_operators * 3 // 5)
+        """One of the first population: the size it aims for grows with its number, to the largest sample."""
+        largest = max(3, self.grammar.largest_sample)
         for _ in range(TRIES):
             aim = 2 + self._founded * (largest - 2) // self.population
             node = self.grammar.sample(self.random, aim)

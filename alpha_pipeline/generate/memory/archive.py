@@ -108,6 +108,10 @@ class Archive:
             self._places = {member.node: position for position, member in enumerate(self.members)}
         return self._places.get(node)
 
+    def likeness_among(self, place: int, places: Sequence[int]) -> FloatArray:
+        """|correlation| of the member at one position with those at others, [places]."""
+        return np.asarray(self._among[self._slots[place], self._slots[list(places)]])
+
     def by_reward(self) -> Slots:
         """Positions of the members by falling reward."""
         if self._ranked is None:

@@ -19,6 +19,7 @@ from alpha_pipeline.errors import BadInput
 from alpha_pipeline.expression import Node
 from alpha_pipeline.generate.base import FloatArray, Learner, Scored
 from alpha_pipeline.generate.memory.memory import SUMMARY, Memory
+from alpha_pipeline.generate.memory.replay import diverse
 from alpha_pipeline.generate.policy import checkpoint
 from alpha_pipeline.generate.policy.network import KINDS, PolicyNetwork, one_thread
 from alpha_pipeline.generate.policy.rollout import Written, retrace, write
@@ -197,18 +198,16 @@ class PolicyLearner(Searcher):
         """Learn from own samples and their rewards, [n]. Returns figures for the curves."""
 
     def replayed(self, count: int) -> tuple[list[Written], Tensor]:
-        """What goes with `count` own samples: some of the best quarter of the archive, and their rewards now.
+        """What goes with `count` own samples: unlike ones of the best of the archive, and their rewards now.
 
         The archive holds every expression in the orientation in which it earns, and its rewards hold the correlation
-        with better ones: what resembles them is worth little, so that the best quarter is varied.
+        with better ones; see `memory.replay` for how a batch is kept varied.
         """
         share, archive = self.settings.replay, self.memory.archive
-        wanted = round(count * share / (1 - share))
-        best = archive.by_reward()[: (len(archive.members) + 3) // 4]
         found: list[Written] = []
         paid: list[float] = []
         summary = self.memory.summary()
-        for place in self.random.choice(best, min(wanted, len(best)), replace=False).tolist() if len(best) else ():
+        for place in diverse(archive, self.random, round(count * share / (1 - share))).tolist():
             tokens = self.space.encode(archive.members[place].node)
             if tokens is not None:
                 found.append(retrace(self.space, tokens, summary))

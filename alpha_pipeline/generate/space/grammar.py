@@ -165,6 +165,7 @@ class Grammar:
         if profile not in ACCOUNTS:
             raise BadInput(f"unknown profile {profile!r}", "generator", f"use one of {', '.join(ACCOUNTS)}")
         self.settings = settings or SearchSettings()
+        self.largest_sample = min(self.settings.largest_sample, max(1, self.settings.most_operators * 3 // 5))
         self.profile = profile
         self.available = tuple(sorted(set(fields)))
         self.operators = tuple(o for o in OPERATORS.values() if o.searched and profile in o.profiles)
@@ -192,14 +193,10 @@ class Grammar:
 
         Args:
             random: where randomness comes from.
-            operators: operators to aim at; None draws from 2 to three fifths of the most allowed, uniformly.
+            operators: operators to aim at; None draws from 2 to the largest sample, uniformly.
         """
         for _ in range(200):
-            aim = (
-                int(random.integers(2, max(3, self.settings.most_operators * 3 // 5)))
-                if operators is None
-                else operators
-            )
+            aim = int(random.integers(2, max(3, self.largest_sample))) if operators is None else operators
             minus = bool(random.random() < 0.5)
             root = self.roots[self._root(random)]
             node = self.grow(random, root, aim, self.settings.deepest - minus)

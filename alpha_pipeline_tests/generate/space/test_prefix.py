@@ -306,7 +306,7 @@ def test_context() -> None:
     assert context.sibling == vocabulary.index["rank("]
     assert context.depth == 1
     assert space.ahead.symbols[context.expected] == Symbol(ValueType.MATRIX)
-    assert context.room == 16 - 2
+    assert context.room == space.settings.most_operators - 2
     assert context.previous == vocabulary.index["returns"]
 
 
