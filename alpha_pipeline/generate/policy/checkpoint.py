@@ -1,4 +1,4 @@
-"""Policies on disk: safetensors files, which hold numbers and texts and nothing that is run.
+"""Policies on disk; see `keepsakes` for the files.
 
 A file holds the weights, the optimiser's moments, the states of both sources of random numbers, and how much the policy
 has learned from. What a run remembers is not in it: a policy goes on in a new run with an empty memory, and the same
@@ -7,7 +7,6 @@ asks follow bit for bit where the memory is the same.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -15,22 +14,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from alpha_pipeline.errors import BadInput
+from alpha_pipeline.generate.keepsakes import AGAIN, read, write
 
 if TYPE_CHECKING:
     from alpha_pipeline.generate.policy.learner import PolicyLearner
 
-FORMAT = 1
-"""Of the file; one with another number is not read."""
+FORMAT = "policy 1"
+"""Of the file; one with another is not read."""
 
 NETWORK, OPTIMISER, SAMPLING = "network.", "optimiser.", "sampling"
-TOLD = "policy"
-"""The one text of a file, as JSON: several would come in another order every time."""
-RETRAIN = "train a new policy, or take a file that was made with the same fields, profile and settings"
 
 
 def save(learner: PolicyLearner, path: Path) -> None:
@@ -46,10 +41,7 @@ def save(learner: PolicyLearner, path: Path) -> None:
         "counters": learner.counters(),
         "random": learner.random.bit_generator.state,
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.partial")
-    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, partial, {TOLD: json.dumps(told)})
-    partial.replace(path)
+    write(path, {name: tensor.numpy() for name, tensor in tensors.items()}, told)
 
 
 def load(learner: PolicyLearner, path: Path, resume: bool) -> None:
@@ -63,27 +55,26 @@ def load(learner: PolicyLearner, path: Path, resume: bool) -> None:
     Raises:
         BadInput: no such file, a broken one, or one of another kind, vocabulary, network or format.
     """
-    tensors, told = _read(path)
-    if told.get("format") != FORMAT:
-        raise BadInput(f"format {told.get('format')!r} of a policy, not {FORMAT}", str(path), RETRAIN)
+    arrays, told = read(path, FORMAT)
+    tensors = {name: torch.from_numpy(array.copy()) for name, array in arrays.items()}
     for name, ours in _identity(learner).items():
         if told.get(name) != ours:
             what = f"its {name} is not this learner's: {_difference(told.get(name), ours)}"
-            raise BadInput(what, str(path), RETRAIN)
+            raise BadInput(what, str(path), AGAIN)
     weights, moments = _under(tensors, NETWORK), _moments(tensors)
     if _shapes(weights) != _shapes(learner.network.state_dict()):
-        raise BadInput("its network has other shapes than this learner's", str(path), RETRAIN)
+        raise BadInput("its network has other shapes than this learner's", str(path), AGAIN)
     own = [weight.shape for weight in learner.network.parameters()]
     of_all = list(moments) == list(range(len(own))) or not moments
     if not of_all or any(_shapes(each) != _shapes_of(own[number]) for number, each in moments.items()):
-        raise BadInput("its optimiser's moments do not fit its network", str(path), RETRAIN)
+        raise BadInput("its optimiser's moments do not fit its network", str(path), AGAIN)
     sampling, drawing = torch.Generator(), np.random.default_rng(0)
     try:
         sampling.set_state(tensors[SAMPLING])
         drawing.bit_generator.state = told["random"]
         learner.recount(told["counters"])
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise BadInput(f"the file is broken ({error})", str(path), RETRAIN) from error
+        raise BadInput(f"the file is broken ({error})", str(path), AGAIN) from error
     learner.network.load_state_dict(weights)
     groups = learner.optimiser.state_dict()["param_groups"]
     learner.optimiser.load_state_dict({"state": moments, "param_groups": groups})
@@ -95,18 +86,6 @@ def _identity(learner: PolicyLearner) -> dict[str, Any]:
     """What must agree for a policy to fit."""
     tokens = list(learner.space.vocabulary.tokens)
     return {"kind": learner.name, "vocabulary": tokens, "contexts": list(learner.space.context_sizes)}
-
-
-def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    try:
-        with safe_open(path, framework="pt") as file:
-            told = json.loads((file.metadata() or {})[TOLD])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except FileNotFoundError as error:
-        raise BadInput("no such file", str(path), "give the path of a policy that a run has saved") from error
-    except (SafetensorError, OSError, KeyError, ValueError) as error:
-        raise BadInput(f"not a readable policy ({error})", str(path), RETRAIN) from error
-    return tensors, told if isinstance(told, dict) else {}
 
 
 def _under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 
 from alpha_pipeline.errors import BadInput
 from alpha_pipeline.generate import Grammar, Memory
+from alpha_pipeline.generate.keepsakes import TOLD
 from alpha_pipeline.generate.policy.learner import PolicyLearner
 from alpha_pipeline.generate.policy.ppo import Ppo
 from alpha_pipeline.generate.policy.reinforce import Reinforce, ReinforceSettings
@@ -91,13 +92,13 @@ def test_files_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     refused(path, wider, "other shapes")
     refused(tmp_path / "none", generator, "no such file")
     path.write_bytes(b"no policy at all")
-    refused(path, generator, "not a readable policy")
+    refused(path, generator, "it cannot be read")
 
 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"format": 2}, "format 2"),
+        ({"format": "policy 2"}, "its format is .policy 2."),
         ({"counters": {}}, "broken .'trained'"),
         ({"counters": "nonsense"}, "broken"),
         ({"random": {"bit_generator": "Other"}}, "broken"),
@@ -108,13 +109,13 @@ def test_broken_contents_are_refused(tmp_path: Path, change: dict[str, object], 
     generator.save(tmp_path / "policy")
     with safe_open(tmp_path / "policy", framework="pt") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        told = json.loads(file.metadata()["policy"]) | change
-    save_file(tensors, tmp_path / "changed", {"policy": json.dumps(told)})
+        told = json.loads(file.metadata()[TOLD]) | change
+    save_file(tensors, tmp_path / "changed", {TOLD: json.dumps(told)})
     refused(tmp_path / "changed", learner(Reinforce, 7), words)
-    save_file(tensors, tmp_path / "changed", {"policy": "[1]"})
-    refused(tmp_path / "changed", generator, "format None")
+    save_file(tensors, tmp_path / "changed", {TOLD: "[1]"})
+    refused(tmp_path / "changed", generator, "its format is .1., not")
     save_file(tensors, tmp_path / "changed")
-    refused(tmp_path / "changed", generator, "not a readable policy")
+    refused(tmp_path / "changed", generator, "it cannot be read")
 
 
 def test_missing_states_are_refused(tmp_path: Path) -> None:
