@@ -1,5 +1,6 @@
 """The best of an archive on disk, for runs to come: parents to breed from, in a safetensors file.
 
+Kept are those that have room to grow: two of them can be added up, where the largest ones are ends in themselves.
 Profits are worth something only on the days and under the settings they were earned on. The profits of the style probes
 tell whether a run is on the same: then members come back with their figures and are parents at once, seen already, so
 that the run proposes new ones only. Elsewhere their expressions come back, to be proposed first.
@@ -23,10 +24,11 @@ FIGURES = ("sharpe", "turnover", "fitness")
 
 
 def keep(path: Path, memory: Memory, count: int, trained: int) -> None:
-    """Write the elite and the best of the other members, `count` together at most, and what it took to find them."""
+    """Write the best `count` of the members with up to half of the most operators, and what it took to find them."""
 
     archive = memory.archive
-    places = list(dict.fromkeys([*archive.elite, *archive.by_reward().tolist()]))[:count]
+    most = memory.settings.most_operators // 2
+    places = [place for place in archive.by_reward().tolist() if archive.members[place].operators <= most][:count]
     members = [archive.members[place] for place in places]
     told = {
         "format": FORMAT,
