@@ -91,10 +91,15 @@ def show_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]],
 
 
 class Listener:
-    """Progress on a terminal; elsewhere a line every tenth of the work. See `progress.Listener`."""
+    """Progress on a terminal; elsewhere a line every tenth of the work. See `progress.Listener`.
 
-    def __init__(self) -> None:
+    Args:
+        stopping: what a request to stop does, for the user.
+    """
+
+    def __init__(self, stopping: str = "finishing what is at hand and keeping it") -> None:
         self.stopped = False
+        self._stopping = stopping
         self._bar: Progress | None = None
         self._task: TaskID | None = None
         self._what, self._total, self._done, self._said = "", 0, 0, 0
@@ -110,7 +115,7 @@ class Listener:
     def stop(self) -> None:
         """Ask the work to finish what it holds; said to the user."""
         self.stopped = True
-        say("stopping: finishing what is at hand and keeping it (Ctrl-C again to abort)")
+        say(f"stopping: {self._stopping} (Ctrl-C again to abort)")
 
     def begin(self, what: str, total: int) -> None:
         """See `progress.Listener`."""

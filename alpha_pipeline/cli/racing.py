@@ -44,7 +44,7 @@ def race(options: argparse.Namespace) -> int:
     out = Path(options.out) if options.out else folder
     make_folder(out)
     ensure_warm(say, further={"backtest": backtest})
-    with Listener() as listener, progress.listening(listener):
+    with Listener("finished runs are kept, those at hand are not") as listener, progress.listening(listener):
         outcome = interruptible(lambda: hold_race(settings, plants, folder, workers), listener.stop)
     summary = summarise(settings, plants.name, outcome, name, version, command(options, settings))
     if summary["arms"]:
@@ -53,10 +53,9 @@ def race(options: argparse.Namespace) -> int:
         write_report(summary, out)
     if options.json:
         emit({**summary, "out": str(out)})
-    else:
+    elif summary["arms"]:
         show_race(summary)
-        if summary["arms"]:
-            show(f"report: {out / 'race.html'}")
+        show(f"report: {out / 'race.html'}")
     if outcome.stopped:
         jobs = settings.markets * len(settings.arms)
         say(f"stopped: {len(outcome.results)} of {jobs} runs are done and kept; the same command goes on")
@@ -109,7 +108,9 @@ def show_race(summary: dict[str, Any]) -> None:
     kind = "null markets" if settings["null"] else f"markets with the plants of {settings['plants']}"
     header = ["arm", "weighted recall", "recall", "anytime", "optimism", "false finds", "accepted"]
     show_table(
-        f"SYNTHETIC {kind}: interquartile means over markets", [*header, "evaluations", "CPU s", "markets"], rows
+        f"SYNTHETIC {kind}: interquartile means over markets; false finds and costs: means",
+        [*header, "evaluations", "CPU s", "markets"],
+        rows,
     )
     rows = [
         [

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from alpha_pipeline import progress
 from alpha_pipeline.race.arms import is_matched, models_of, pooled
-from alpha_pipeline.race.jobs import Board, Job, Plan, Result, read_result, worker, write_result
+from alpha_pipeline.race.jobs import Board, Job, Plan, Result, worker, write_result
 from alpha_pipeline.race.planting import PlantLists
 from alpha_pipeline.race.settings import RaceSettings
 from alpha_pipeline.workers import Workers
@@ -90,8 +90,7 @@ def _done(
     plan: Plan, pool: Workers[Job, Result | None], jobs: Sequence[Job], what: str, steps: int
 ) -> dict[Job, Result]:
     """Results of the jobs, those kept from before among them; fewer where somebody stopped."""
-    paths = {job: plan.folder / "jobs" / f"{job.key}.json" for job in jobs}
-    held = {job: read_result(path) for job, path in paths.items()}
+    held = {job: plan.kept(job) for job in jobs}
     results = {job: result for job, result in held.items() if result is not None}
     todo = [job for job in jobs if job not in results]
     listener = progress.current()
@@ -105,7 +104,7 @@ def _done(
                 if result is None:
                     break
                 job = todo[number]
-                write_result(paths[job], result)
+                write_result(plan.result_path(job), result)
                 results[job] = result
                 listener.advance(1 if steps == 1 else 0, f"{len(results)} of {len(jobs)} jobs done")
                 if listener.stopped:

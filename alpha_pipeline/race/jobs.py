@@ -7,6 +7,7 @@ that a race goes on from where it was stopped.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from alpha_pipeline.engine.warmup import warmup
+from alpha_pipeline.errors import BadInput
 from alpha_pipeline.evaluator import Evaluator
 from alpha_pipeline.generate.memory.styles import style_profits
 from alpha_pipeline.race.arms import Setting, grammar_for, make_arm
@@ -105,6 +107,16 @@ class Plan:
         """Of one market; whole once it holds `plants.json`."""
         return self.folder / "markets" / f"{number:03d}"
 
+    def kept(self, job: Job) -> Result | None:
+        """The result of a job that was done before; None where there is none, or its market was removed since."""
+        if job.arm is None and not (self.market_folder(job.market) / "plants.json").exists():
+            return None
+        return read_result(self.result_path(job))
+
+    def result_path(self, job: Job) -> Path:
+        """Where a job's result is kept."""
+        return self.folder / "jobs" / f"{job.key}.json"
+
 
 def worker(plan: Plan) -> Work[Job, Result | None]:
     """What a process does: each job's result, None for one that was stopped."""
@@ -166,15 +178,22 @@ def _race(plan: Plan, job: Job, arm: str) -> Result | None:
 def write_result(path: Path, result: Result) -> None:
     """Keep a result, all or nothing."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
+    partial = path.with_suffix(f".{os.getpid()}.partial")  # the same race may be held twice at once
     partial.write_text(json.dumps(result, allow_nan=False))
     partial.replace(path)
 
 
 def read_result(path: Path) -> Result | None:
-    """A result that was kept; None where there is none."""
+    """A result that was kept; None where there is none.
+
+    Raises:
+        BadInput: it is not whole.
+    """
     if not path.exists():
         return None
-    held = json.loads(path.read_text())
+    try:
+        held = json.loads(path.read_text())
+    except ValueError as error:  # a full disk, a power cut
+        raise BadInput(f"it is not whole ({error})", str(path), "delete it: the same command runs it again") from error
     assert isinstance(held, dict)
     return held

@@ -140,6 +140,7 @@ def test_ctrl_c_keeps_what_is_done_and_the_same_command_goes_on(tmp_path: Path) 
         process.kill()
     assert process.returncode == 130, err
     assert "the same command goes on" in err
+    assert "stopping: finished runs are kept, those at hand are not" in err
     found: dict[str, Any] = json.loads(out.splitlines()[-1])
     assert found["interrupted"] is True
     assert 3 <= len(list(tmp_path.glob("races/*/jobs/*.json"))) < 6

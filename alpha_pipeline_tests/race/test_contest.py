@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,22 @@ def test_a_stopped_race_goes_on(raced: tuple[Path, Outcome], tmp_path: Path) -> 
     second = hold_race(settings(), plants(), tmp_path, 1)
     assert figures(settings(), second) == figures(settings(), raced[1])
     assert {path: path.read_bytes() for path in kept} == kept
+
+
+def test_a_market_that_was_removed_is_made_again(raced: tuple[Path, Outcome], tmp_path: Path) -> None:
+    shutil.copytree(raced[0], tmp_path, dirs_exist_ok=True)
+    shutil.rmtree(tmp_path / "markets" / "001")
+    (tmp_path / "jobs" / "001-random.json").unlink()
+    again = hold_race(settings(), plants(), tmp_path, 1)
+    assert figures(settings(), again) == figures(settings(), raced[1])
+
+
+def test_a_result_that_is_not_whole_says_what_to_do(raced: tuple[Path, Outcome], tmp_path: Path) -> None:
+    shutil.copytree(raced[0], tmp_path, dirs_exist_ok=True)
+    path = tmp_path / "jobs" / "001-random.json"
+    path.write_text(path.read_text()[:100])
+    with pytest.raises(BadInput, match=r"001-random\.json.*delete it"):
+        hold_race(settings(), plants(), tmp_path, 1)
 
 
 def test_more_arms_join_what_is_kept(raced: tuple[Path, Outcome]) -> None:

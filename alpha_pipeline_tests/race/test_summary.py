@@ -10,6 +10,8 @@ import pytest
 
 from alpha_pipeline.race.contest import Outcome
 from alpha_pipeline.race.report import write_report
+from alpha_pipeline.race.report.pages import sentences
+from alpha_pipeline.race.report.tables import tables
 from alpha_pipeline.race.settings import RaceSettings
 from alpha_pipeline.race.summary import MEANS, ROBUST, comparisons, curve, grouped, references, summarise
 
@@ -118,3 +120,31 @@ def test_many_arms_are_reported(tmp_path: Path) -> None:
     again = {path: path.read_bytes() for path in paths}
     write_report(json.loads((tmp_path / "race.json").read_text()), tmp_path)
     assert {path: path.read_bytes() for path in paths} == again  # the JSON holds all of it; the same bytes each time
+
+
+def told(markets: int) -> tuple[str, dict[str, list[list[str]]]]:
+    """The sentences and the tables of a race on so many markets."""
+    settings = RaceSettings(markets=markets, evaluations=200, arms=("random", "genetic"))
+    results = {(number, arm): run(arm, number) for arm in settings.arms for number in range(markets)}
+    described = [{"market": number, "plants": []} for number in range(markets)]
+    summary = summarise(settings, "own", Outcome(described, results, stopped=False), "race-1", "code-1", "the command")
+    return " ".join(sentences(summary)), {table.title: [list(row) for row in table.rows] for table in tables(summary)}
+
+
+def test_one_market_has_no_interval() -> None:
+    """All resamples of one market are that market: a width of 0 would look like certainty."""
+    words, shown = told(1)
+    assert "1 simulated market of" in words
+    assert shown["Who finds what is there"][0][1] == "0.500"
+    assert shown["Who beats whom"][0][2] == "–"
+    assert shown["Optimism and false finds"][0][3] == "1.00"
+    _, shown = told(2)
+    assert shown["Who finds what is there"][0][1] == "0.500 (0.500 to 0.500)"
+
+
+@pytest.mark.parametrize(("markets", "lowest"), [(1, "0.5"), (2, "0.25"), (4, "0.0625"), (5, None)])
+def test_too_few_markets_are_told(markets: int, lowest: str | None) -> None:
+    words, _ = told(markets)
+    assert ("So few markets" in words) == (lowest is not None)
+    if lowest is not None:
+        assert f"can be below {lowest}," in words

@@ -9,6 +9,8 @@ from typing import Any
 from alpha_pipeline.race.report.plots import Drawn
 from alpha_pipeline.race.report.tables import Table, tables
 
+LEVEL = 0.05
+"""P-value that a paired test over the markets should be able to reach."""
 STYLE = """
 body { font: 14px/1.45 system-ui, sans-serif; color: #1a1a1a; background: #fff; max-width: 1080px; margin: 2em auto;
   padding: 0 1em }
@@ -35,13 +37,19 @@ def sentences(summary: Mapping[str, Any]) -> list[str]:
         if settings["cpu_seconds_budget"] is None
         else f"{settings['cpu_seconds_budget']:,g} CPU seconds, training counted"
     )
+    markets = settings["markets"]
     found = [
         "SYNTHETIC: all prices are simulated. Nothing here speaks about real markets; it says how well generators "
         "search where the truth is known.",
-        f"{settings['markets']} simulated markets of {settings['instruments']} instruments and {settings['days']:,} "
-        f"days (seed family {settings['seed']}), {planted}. Every arm had {budget}, on the same markets, with the same "
-        "grammar, limits and evaluator.",
+        f"{markets} simulated market{'s' if markets > 1 else ''} of {settings['instruments']} instruments and "
+        f"{settings['days']:,} days (seed family {settings['seed']}), {planted}. "
+        f"Every arm had {budget}, on the same markets, with the same grammar, limits and evaluator.",
     ]
+    if 0.5**markets > LEVEL and not settings["null"]:
+        found.append(
+            f"So few markets cannot show that one arm beats another: no p-value can be below {0.5**markets:g}, and the "
+            "intervals are too narrow."
+        )
     if summary["interrupted"]:
         found.append("The race was stopped before all runs were done; the figures are of those that were.")
     return found

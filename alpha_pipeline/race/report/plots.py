@@ -39,8 +39,8 @@ def draw(summary: Mapping[str, Any]) -> Drawn:
 def _anytime(summary: Mapping[str, Any]) -> str:
     figure = Figure(figsize=(10.5, 3.4), layout="constrained")
     panels = {
-        "best": "oracle Sharpe of the best in-sample",
-        "portfolio": "oracle Sharpe of the best 20, equal risk",
+        "best": "best in-sample: oracle Sharpe / best plant's",
+        "portfolio": "best 20, equal risk: oracle Sharpe / best plant's",
         "recall_weighted": "weighted recall",
     }
     axes = figure.subplots(1, len(panels))

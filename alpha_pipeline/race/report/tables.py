@@ -37,7 +37,7 @@ def _arms(summary: Mapping[str, Any]) -> Table:
         "ratios, was fixed as the main figure beforehand; exported: likewise, of what would be handed over, where a "
         "better blend keeps out the plant that it holds. Anytime: area under the curve of true worth over the "
         "logarithm of the budget, as a share of the best plant's; of the best in-sample expression, and of the 20 best "
-        "accepted at equal risk, whose oracle Sharpe ratio at the end is in the last column."
+        "accepted at equal risk, whose oracle Sharpe ratio at the end is beside it."
     )
     header = ["arm", "weighted recall", "recall", "exported", "anytime", "anytime, 20", "Sharpe of 20", "markets"]
     return Table("Who finds what is there", note, header, rows)
@@ -48,7 +48,7 @@ def _comparisons(summary: Mapping[str, Any]) -> Table:
         [
             f"{each['arm']} over {each['reference']}: {each['figure'].replace('_', ' ')}",
             f"{each['difference']:+.3f}",
-            f"{each['interval'][0]:+.3f} to {each['interval'][1]:+.3f}",
+            f"{each['interval'][0]:+.3f} to {each['interval'][1]:+.3f}" if each["markets"] > 1 else "–",
             f"{each['wins']} : {each['losses']}",
             _p(each["p"]),
             _p(each["p_holm"]),
@@ -77,9 +77,9 @@ def _tiers(summary: Mapping[str, Any]) -> Table:
         rows.append([arm["arm"], *cells])
     header = ["arm", *(text for tier in tiers for text in (f"{tier} found", f"{tier} median"))]
     note = (
-        "Share of the plants found at the end among what is handed over; and the median number of evaluations until "
-        "the first proposal that met the thresholds and was as good as the plant, right-censored at the end of the run "
-        "(Kaplan and Meier). `never`: half were not found."
+        "Share of the plants found by the end, whether or not what found them is handed over; and the median number of "
+        "evaluations until the first proposal that met the thresholds and was as good as the plant, right-censored at "
+        "the end of the run (Kaplan and Meier). `never`: half were not found."
     )
     return Table("By difficulty", note, header, rows)
 
@@ -99,8 +99,9 @@ def _honesty(summary: Mapping[str, Any]) -> Table:
         for arm in summary["arms"]
     ]
     note = (
-        "In-sample and oracle Sharpe ratio of the ten best in-sample expressions, and their difference. False finds: "
-        "accepted with an oracle Sharpe ratio below 0.3; in a null market, everything accepted."
+        "In-sample and oracle Sharpe ratio of the ten best in-sample expressions, means over markets, and their "
+        "difference, an interquartile mean with its 95 % bootstrap interval. False finds: accepted with an oracle "
+        "Sharpe ratio below 0.3; in a null market, everything accepted; means over markets."
     )
     header = ["arm", "in-sample", "oracle", "optimism gap", "false finds", "of accepted", "per 1,000", "runs with one"]
     return Table("Optimism and false finds", note, header, rows)
@@ -121,7 +122,8 @@ def _spread(summary: Mapping[str, Any]) -> Table:
     note = (
         "Accepted: meets the thresholds on the search window, |ρ| of daily profit up to 0.7 with every better one, at "
         "most 100. Clusters: average linkage, cut at |ρ| 0.5. QD score: sum of the best oracle Sharpe ratios accepted "
-        "in each cell of turnover and length. Accepted as a share of proposals; share of proposals meeting thresholds."
+        "in each cell of turnover and length. Accepted as a share of proposals; share of proposals meeting thresholds, "
+        "a mean over markets; all others are interquartile means, with 95 % bootstrap intervals."
     )
     header = ["arm", "accepted", "clusters", "QD score", "accepted share", "passing share"]
     return Table("How much, and how different", note, header, rows)
@@ -167,6 +169,8 @@ def _with_interval(arm: Mapping[str, Any], name: str, digits: int = 3) -> str:
     value, interval = arm[name], arm["intervals"][name]
     if value is None or interval is None:
         return "–"
+    if len(arm["markets"]) < 2:  # nothing to draw from: it would look like certainty
+        return f"{value:.{digits}f}"
     return f"{value:.{digits}f} ({interval[0]:.{digits}f} to {interval[1]:.{digits}f})"
 
 
