@@ -151,6 +151,14 @@ class Auto(Searcher):
         """The arms' own."""
         return [learner for arm in self.arms.values() for learner in arm.learners]
 
+    def sift(self, sifted: Callable[[Searcher, int], Searcher], seed: int) -> None:
+        """Put a filter around every arm, from its searcher and a seed; the arms keep their names. Before any ask.
+
+        Around the whole it would stand between the arms and what they are told: a turn with a proposal that was
+        refused would never be answered.
+        """
+        self.arms = {name: sifted(arm, seed_of(f"{name} sifted", seed)) for name, arm in self.arms.items()}
+
     def ask(self, count: int) -> list[Node]:
         """`count` proposals of the arm whose turn it is; of several only where one is exhausted and left out."""
         self._since = self._clock() if self._clock else 0.0
@@ -161,18 +169,19 @@ class Auto(Searcher):
             if not self.decisions or self._is_over():
                 self._choose()
             turn, wanted = len(self.decisions) - 1, count - len(asked)
-            arm = self.arms[self.decisions[turn].arm]
+            name = self.decisions[turn].arm
+            arm = self.arms[name]
             before = arm.repeats
             found = arm.ask(wanted)
             asked += found
             self._turn_of.update(dict.fromkeys(found, turn))
-            self._proposed[arm.name] += len(found)
+            self._proposed[name] += len(found)
             self._count(turn, asked=len(found))
             if self._clock is None:
                 used = len(found) + arm.repeats - before
-                self._count(turn, cost=used * COSTS.get(arm.name, 1.0))
+                self._count(turn, cost=used * COSTS.get(name, 1.0))
             if len(found) < wanted:
-                self._able.remove(list(self.arms).index(arm.name))
+                self._able.remove(list(self.arms).index(name))
         self.repeats = sum(arm.repeats for arm in self.arms.values())
         return asked
 
@@ -191,12 +200,13 @@ class Auto(Searcher):
             if turn is None:
                 continue
             gain = self._worth - before
-            arm = self.arms[self.decisions[turn].arm]
+            name = self.decisions[turn].arm
+            arm = self.arms[name]
             arm.learn(own, paid)
             if arm.history:
                 own_figures = arm.history[-1].figures.items()
-                figures |= {f"{arm.name}_{key}": value for key, value in own_figures if not key.startswith("reward_")}
-            self._gained[arm.name] += gain
+                figures |= {f"{name}_{key}": value for key, value in own_figures if not key.startswith("reward_")}
+            self._gained[name] += gain
             self._count(turn, gain=gain)
             if self._clock is not None:
                 now = self._clock()

@@ -16,6 +16,7 @@ from alpha_pipeline.generate import Grammar, Memory, Reward, Scored, SearchSetti
 from alpha_pipeline.generate.critic import Criticised, CriticSettings, criticised
 from alpha_pipeline.generate.critic.features import Features
 from alpha_pipeline.generate.critic.models import Answers, Critic
+from alpha_pipeline.generate.scheduler import Auto, AutoSettings
 from alpha_pipeline.generate.searcher import Searcher
 from alpha_pipeline.generate.space.grammar import negated
 from alpha_pipeline.thresholds import Thresholds
@@ -202,6 +203,28 @@ def test_an_exhausted_inner_generator_ends_it() -> None:
     asked = found.ask(5_000)
     assert 0 < len(asked) < 1_000
     assert len(found.ask(100)) < 50
+
+
+def test_every_arm_of_auto_learns_behind_its_own_critic() -> None:
+    settings = SearchSettings(budget=600)
+    inner = Auto(Grammar(FIELDS, settings=settings), 1, Memory(settings), AutoSettings(arms=("random", "genetic")))
+    found = criticised(inner, 1, CriticSettings(first=60))
+    assert (found.name, {name: arm.name for name, arm in inner.arms.items()}) == (
+        "auto_critic",
+        {"random": "random_critic", "genetic": "genetic_critic"},
+    )
+    told: list[Node] = []
+    for _ in range(10):
+        told += (asked := found.ask(60))
+        found.tell([answer(node) for node in asked])
+    sieves = [arm for arm in inner.arms.values() if isinstance(arm, Criticised)]
+    assert sum(each.refused for each in sieves) > 30
+    assert sum(sum(each.proposals for each in arm.history) for arm in sieves) == len(told) == 600
+    assert all(arm.inner.history and arm.figures()["critic_free"] > 0 for arm in sieves)
+    decided = inner.decisions
+    assert sum(each.asked for each in decided) == 600
+    assert inner._bandit._turns > 3  # it hears of turns in which proposals were refused
+    assert sum(each.gain for each in decided) == pytest.approx(found.history[-1].figures["worth"])
 
 
 def test_answers_of_a_batch() -> None:
