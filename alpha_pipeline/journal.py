@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
+import zlib
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, get_type_hints
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -47,17 +49,24 @@ class Journal:
         """Let an evaluator know the figures of batch `number`, if it is held.
 
         Raises:
-            BadInput: the batch was made of other expressions.
+            BadInput: the batch was made of other expressions, or its file is damaged.
         """
         path = self._path(number)
         if not path.exists():
             return
-        with np.load(path, allow_pickle=False) as held:
-            if held["alpha_id"].tolist() != list(identities):
-                what = f"batch {number + 1} was made of other expressions when the run began"
-                raise BadInput(what, str(path), "the code or the machine is another one: start a new run")
-            for place, text in enumerate(held["expression"].tolist()):
-                evaluator.remember(text, _figures(held, place))
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                held = {name: file[name] for name in file.files}
+            made_of, texts = held["alpha_id"].tolist(), held["expression"].tolist()
+            figures = [_figures(held, place) for place in range(len(texts))]
+        except (OSError, EOFError, ValueError, LookupError, TypeError, BadZipFile, zlib.error) as error:
+            what = f"what is kept of batch {number + 1} cannot be read ({error})"
+            raise BadInput(what, str(path), "delete this file: its batch is then evaluated again") from error
+        if made_of != list(identities):
+            what = f"batch {number + 1} was made of other expressions when the run began"
+            raise BadInput(what, str(path), "the code or the machine is another one: start a new run")
+        for text, each in zip(texts, figures, strict=True):
+            evaluator.remember(text, each)
 
     def keep(self, number: int, batch: Sequence[Trial]) -> None:
         """Write batch `number`, unless it is held."""
@@ -95,7 +104,7 @@ class Journal:
         return self.folder / f"{number + 1:06d}.npz"
 
 
-def _figures(held: Any, place: int) -> Figures:
+def _figures(held: Mapping[str, npt.NDArray[Any]], place: int) -> Figures:
     rows: npt.NDArray[np.float64] = held["metrics"][place]
     return Figures(
         missing=float(held["missing"][place]),

@@ -61,9 +61,11 @@ def propose(generator: Generator, evaluator: Evaluator, budget: int, journal: Jo
     rounds: list[int] = []
     before: set[Node] = set()
     exhausted = False
+    answered = 0 if journal is None else len(journal)  # batches that a stop does not undo
     listener.begin("mining", budget)
     try:
-        while len(trials) < budget and not (listener.stopped and trials):  # a run of nothing could not be judged
+        # A run of nothing could not be judged; and what an earlier start evaluated are trials, whatever stops this one.
+        while len(trials) < budget and not (listener.stopped and trials and rounds[-1] >= answered):
             nodes = generator.ask(min(generator.batch or batch_of(budget), budget - len(trials)))
             if not nodes:
                 exhausted = True

@@ -184,6 +184,10 @@ class Workbench:
         Raises:
             BadInput: it was never started, or other code is installed now, which would propose otherwise.
         """
+        started = self.recorded_runs()
+        if key not in started:
+            mend = f"use one of {', '.join(sorted(started)[-5:])}" if started else "start one: alpha-pipeline mine"
+            raise BadInput("no such run was started", f"generation run {key!r}", mend)
         run = self.run(key)
         if run.record.code_version != code_version():
             what = f"it was started by version {run.record.code_version}, and this is {code_version()}"

@@ -106,15 +106,53 @@ def test_a_run_that_was_killed_is_resumed(
 
 def test_what_cannot_be_resumed_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     launcher, key, _ = stopped_run(tmp_path)
-    with pytest.raises(BadInput, match="no candidates yet"):
+    with pytest.raises(BadInput, match=f"no such run was started; use one of {key}"):
         launcher.workbench.resume("run-0099")
     journal = next((tmp_path / "runs" / key / "journal").glob("*/000001.npz"))
     with np.load(journal) as held:
         changed = {name: held[name] for name in held.files}
+    whole = journal.read_bytes()
+    for damaged in (b"", whole[: len(whole) // 2], b"\0" * len(whole)):
+        journal.write_bytes(damaged)
+        with pytest.raises(BadInput, match=r"000001\.npz: what is kept of batch 1 cannot be read .*; delete this file"):
+            small_launcher(tmp_path).resume(key)
     changed["alpha_id"] = changed["alpha_id"][::-1]
     np.savez(journal, **changed)
     with pytest.raises(BadInput, match="made of other expressions when the run began"):
         small_launcher(tmp_path).resume(key)
+    journal.unlink()  # as the message about damage says: the batch is evaluated again
+    assert small_launcher(tmp_path).resume(key).metadata["candidate_batch"]["proposed"] == 96
     monkeypatch.setattr(workbench, "code_version", lambda: "0.0.0+other")
     with pytest.raises(BadInput, match=r"and this is 0\.0\.0\+other; start a new run"):
         small_launcher(tmp_path).workbench.resume(key)
+
+
+def test_a_stop_while_resuming_takes_nothing_back(tmp_path: Path) -> None:
+    """What an earlier start evaluated are trials, and stay in the ledger."""
+    launcher = small_launcher(tmp_path, candidates=128)
+    version, _ = launcher.ensure_panel()
+    key = launcher.new_run()
+    with listening(Stopping(70)):
+        launcher.generate(key, version)
+    before = launcher.workbench.ledger.trials(key)
+    assert before.height == 96
+    again = small_launcher(tmp_path)
+    with listening(Stopping(1)):
+        batch = again.resume(key).metadata["candidate_batch"]
+    assert (batch["stopped"], batch["proposed"]) == (True, 96)
+    assert again.workbench.ledger.trials(key)["alpha_id"].sort().equals(before["alpha_id"].sort())
+
+
+def test_what_a_run_began_with_is_what_it_goes_on_with(tmp_path: Path) -> None:
+    first = small_launcher(tmp_path, generator="genetic")
+    version, _ = first.ensure_panel()
+    origin = first.new_run()
+    first.generate(origin, version)
+    later = small_launcher(tmp_path, generator="genetic", start_from=origin)
+    key = later.new_run()
+    with listening(Stopping(1)):
+        later.generate(key, version)
+    learned = tmp_path / "runs" / origin / "learned" / "genetic.safetensors"
+    learned.write_bytes((tmp_path / "runs" / key / "learned" / "genetic.safetensors").read_bytes())
+    with pytest.raises(BadInput, match=f"{key}: what is learned in .* is not what it began with; put that back"):
+        small_launcher(tmp_path).resume(key)

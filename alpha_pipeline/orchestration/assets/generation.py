@@ -7,6 +7,7 @@ from dataclasses import asdict
 import dagster as dg
 import polars as pl
 
+from alpha_pipeline.errors import BadInput
 from alpha_pipeline.generate import RewardWeights, SearchSettings, make_generator
 from alpha_pipeline.generate.memory.front import pareto_front
 from alpha_pipeline.generate.memory.styles import style_profits
@@ -115,7 +116,11 @@ def candidate_batch(
     )
     trained = 0
     if search["start_from"] is not None:
-        trained = take_up(generator, learned_folder(home, search["start_from"]))
+        learned = learned_folder(home, search["start_from"])
+        if digest(learned) != search["learned"]:
+            what = f"what is learned in {learned} is not what it began with"
+            raise BadInput(what, f"generation run {key}", "put that back, or start a new run")
+        trained = take_up(generator, learned)
     journal = Journal(folder / JOURNAL / record.pins)
     if not config.resume:
         journal.clear()
