@@ -16,6 +16,7 @@ from alpha_pipeline.home import Home
 from alpha_pipeline.market.cleaning import RULES
 from alpha_pipeline.orchestration.assets.validation import asset_name
 from alpha_pipeline.orchestration.launch import Finished, Launcher
+from alpha_pipeline.orchestration.learning import learned_folder
 from alpha_pipeline.orchestration.workbench import Workbench
 from alpha_pipeline.settings import Settings, load_settings
 from alpha_pipeline.validate import FUNNEL
@@ -97,6 +98,8 @@ def mine(options: argparse.Namespace) -> int:
     if options.resume is not None:
         return resume(options)
     launcher = _launcher(options)
+    if launcher.workbench.settings.start_from:
+        learned_folder(launcher.workbench.home, launcher.workbench.settings.start_from)  # told before prices are read
     with Listener() as listener, progress.listening(listener):
         before = current_market(launcher.workbench.home)
         version, ingested = interruptible(launcher.ensure_panel, listener.stop)
