@@ -314,7 +314,7 @@ def _as_quoted(
         fields[name] = np.where(idle, closes, kept[name]) * quote
     fields["adj_close"] = closes * quote[-1]  # back-adjusted: today's quote is the unit of all history
     fields["volume"] = np.floor(np.where(idle, 0.0, kept["volume"] / quote))
-    fields["cap"] = kept["close"] * dividends * shares
+    fields["cap"] = closes * dividends * shares  # of the last trade: a stale quote must not be seen through
     return fields
 
 
