@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from alpha_pipeline.engine.warmup import warmup
 from alpha_pipeline.errors import BadInput
@@ -168,7 +169,8 @@ def _race(plan: Plan, job: Job, arm: str) -> Result | None:
         seed = settings.learner_seed(job.market)
         generator = make_arm(arm, Setting(grammar, LIMITS, seed, styles, dict(job.lengths)))
         try:
-            run = run_arm(generator, evaluator, budget, lambda spent: plan.board.report(job.key, spent))
+            with threadpool_limits(1):  # as in worker processes: threads that wait for work cost CPU seconds, too
+                run = run_arm(generator, evaluator, budget, lambda spent: plan.board.report(job.key, spent))
         except Stopped:
             return None
         judged = judge(run, Oracle(evaluator, market), LIMITS, budget)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits  # type: ignore[import-untyped]
 
 from alpha_pipeline import progress
 from alpha_pipeline.errors import BadInput
@@ -16,6 +17,7 @@ from alpha_pipeline.race import jobs
 from alpha_pipeline.race.contest import Outcome, hold_race
 from alpha_pipeline.race.jobs import Board
 from alpha_pipeline.race.planting import PlantLists, read_plants
+from alpha_pipeline.race.running import Run, run_arm
 from alpha_pipeline.race.settings import NO_PLANTS, RaceSettings
 from alpha_pipeline.race.summary import summarise
 
@@ -182,6 +184,26 @@ def test_the_board_adds_up_and_says_stop(tmp_path: Path) -> None:
     board.stop()
     assert board.report("001-random", 6)
     assert board.progress() == 26
+
+
+def test_arms_have_one_thread_in_this_process_as_in_workers(
+    raced: tuple[Path, Outcome], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Libraries' threads that wait for work spin: on two processors an arm paid three times the CPU seconds."""
+    seen: list[int] = []
+
+    def spied(*given: Any) -> Run:
+        seen.extend(library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas")
+        return run_arm(*given)
+
+    monkeypatch.setattr(jobs, "run_arm", spied)
+    shutil.copytree(raced[0], tmp_path, dirs_exist_ok=True)
+    (tmp_path / "jobs" / "000-random.json").unlink()
+    with threadpool_limits(2):
+        hold_race(settings(markets=1, arms=("random",)), plants(), tmp_path, 1)
+        after = [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
+    assert set(seen) == {1}
+    assert set(after) == {2}
 
 
 def test_an_arm_that_fails_says_where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
