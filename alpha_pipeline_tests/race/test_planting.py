@@ -43,6 +43,14 @@ def test_strengths_are_crossed_over_plants_and_markets() -> None:
     assert all(len(pair) == 2 for pair in tiers)
 
 
+def test_each_list_has_a_square_of_its_own() -> None:
+    """By the market's number, two lists would see every other strength alone."""
+    lists = [[{"expression": "rank(close / open)"}], [{"expression": "rank(high / open)"}]]
+    plants = read_plants(json.dumps({"lists": lists, "strengths": [0.5, 1.0, 1.5, 2.5]}), "mine")
+    for first in (0, 1):
+        assert [plants.of_market(first + 2 * turn)[0].sharpe for turn in range(4)] == [0.5, 1.0, 1.5, 2.5]
+
+
 def test_lists_take_turns_and_own_strengths_stay() -> None:
     text = json.dumps({"lists": [[GOOD], [{"expression": "ts_mean(returns, 20)"}]], "strengths": [0.5]})
     plants = read_plants(text, "mine")
