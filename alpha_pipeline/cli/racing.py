@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -64,15 +65,19 @@ def race(options: argparse.Namespace) -> int:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder to write to.
+    """Make a folder to write to, and see now rather than after hours that it can be written to.
 
     Raises:
-        BadInput: it cannot be made.
+        BadInput: it cannot be made, or nothing can be written there.
     """
+    doing = "made"
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        doing = "written to"
+        with tempfile.TemporaryFile(dir=folder):
+            pass
     except OSError as error:
-        raise BadInput(f"it cannot be made ({error.strerror})", f"--out {folder}", "name another folder") from error
+        raise BadInput(f"it cannot be {doing} ({error.strerror})", f"--out {folder}", "name another folder") from error
 
 
 def command(options: argparse.Namespace, settings: RaceSettings) -> str:

@@ -4,8 +4,8 @@
     {"lists": [[{"expression": …, "tier": "T1"}, …], …], "strengths": [0.5, 1.0, 1.5, 2.5]}
 
 With `lists`, market i takes list i modulo their number. Plants without a Sharpe ratio of their own take one of the
-`strengths`, crossed over plants in a Latin square over markets: over as many markets of its list as there are strengths,
-every plant has each of them once, so that strength and difficulty are not confounded.
+`strengths`, crossed over plants in a Latin square over markets: over as many markets of its list as there are
+strengths, every plant has each of them once, so that strength and difficulty are not confounded.
 
 The tiers of the built-in lists: T1 one or two operators deep, T2 three or four, T3 conditional or nested, T4 with an
 operator that the search does not draw, so that only something like it can be found. Generators are tuned on `tuning`

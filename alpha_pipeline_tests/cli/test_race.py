@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -123,6 +124,19 @@ def test_bad_input_is_one_line(options: tuple[str, ...], says: str, tmp_path: Pa
     assert ran.code == 2
     assert says in ran.err
     assert len(ran.err.strip().splitlines()) == 1
+
+
+def test_a_report_that_could_not_be_written_is_told_before_the_race(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(**_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", refused)  # modes of folders do not bind an administrator
+    ran = call("race", *TINY, *ARMS, "--home", tmp_path, "--out", tmp_path)
+    assert ran.code == 2
+    assert "it cannot be written to (Permission denied)" in ran.err
+    assert not list(tmp_path.glob("races/*/jobs"))
 
 
 def test_ctrl_c_keeps_what_is_done_and_the_same_command_goes_on(tmp_path: Path) -> None:
