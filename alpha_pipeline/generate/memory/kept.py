@@ -52,8 +52,13 @@ def recall(path: Path, memory: Memory) -> tuple[list[Node], int]:
         trained, ground, figures, pnl = int(told["trained"]), told["ground"], arrays["figures"], arrays["pnl"]
     except (KeyError, TypeError, ValueError, ExpressionError) as error:
         raise BadInput(f"it cannot be read ({error})", str(path), AGAIN) from error
-    if ground != ground_of(memory.styles):
+    if figures.size != len(nodes) * len(FIGURES) or len(figures) != len(nodes) or len(pnl) != len(nodes):
+        what = f"it is broken ({len(nodes)} expressions, {len(figures)} rows of figures, {len(pnl)} of profit)"
+        raise BadInput(what, str(path), AGAIN)
+    if not ground or ground != ground_of(memory.styles):  # without probes nobody can tell
         return nodes, trained
+    if nodes and memory.styles is not None and pnl.shape[1:] != memory.styles.shape[1:]:
+        raise BadInput(f"it is broken (profits of {pnl.shape[1:]} days)", str(path), AGAIN)
     known = [
         Scored(node, "", sharpe, profit, turnover, fitness, 0.0, 1.0)
         for node, profit, (sharpe, turnover, fitness) in zip(nodes, pnl, figures.tolist(), strict=True)

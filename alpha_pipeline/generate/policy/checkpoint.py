@@ -64,6 +64,8 @@ def load(learner: PolicyLearner, path: Path, resume: bool) -> None:
     weights, moments = _under(tensors, NETWORK), _moments(tensors)
     if _shapes(weights) != _shapes(learner.network.state_dict()):
         raise BadInput("its network has other shapes than this learner's", str(path), AGAIN)
+    if not all(bool(torch.isfinite(each).all()) for each in tensors.values()):
+        raise BadInput("the file is broken (it holds numbers that are not finite)", str(path), AGAIN)
     own = [weight.shape for weight in learner.network.parameters()]
     of_all = list(moments) == list(range(len(own))) or not moments
     if not of_all or any(_shapes(each) != _shapes_of(own[number]) for number, each in moments.items()):

@@ -10,7 +10,8 @@ import pytest
 from alpha_pipeline.errors import BadInput
 from alpha_pipeline.generate import Memory, SearchSettings, make_generator
 from alpha_pipeline.generate.genetic.search import GeneticSearch
-from alpha_pipeline.generate.memory.kept import keep, recall
+from alpha_pipeline.generate.keepsakes import read, write
+from alpha_pipeline.generate.memory.kept import FORMAT, keep, recall
 from alpha_pipeline_tests.generate.toy import FIELDS, mine
 
 STYLES = np.random.default_rng(8).normal(size=(8, 400))
@@ -62,3 +63,25 @@ def test_a_broken_file_is_refused_whole(tmp_path: Path) -> None:
         recall(path, Memory(styles=STYLES))
     with pytest.raises(BadInput, match="no such file"):
         recall(tmp_path / "none.safetensors", Memory(styles=STYLES))
+
+
+def test_parts_that_do_not_fit_together_are_refused(tmp_path: Path) -> None:
+    first = searched(STYLES, 60)
+    mine(first, 60)
+    path = tmp_path / "genetic.safetensors"
+    first.save(path)
+    arrays, told = read(path, FORMAT)
+    for name, less in (("pnl", arrays["pnl"][:-1]), ("pnl", arrays["pnl"][:, :-1]), ("figures", arrays["figures"][1:])):
+        write(path, {**arrays, name: less}, told)
+        with pytest.raises(BadInput, match="it is broken"):
+            recall(path, Memory(styles=STYLES))
+
+
+def test_without_probes_nobody_knows_the_days(tmp_path: Path) -> None:
+    first = searched(None, 60)
+    mine(first, 60)
+    first.save(tmp_path / "genetic.safetensors")
+    memory = Memory()
+    nodes, trained = recall(tmp_path / "genetic.safetensors", memory)
+    assert nodes
+    assert (trained, memory.archive.members, memory.seen) == (60, [], set())

@@ -134,3 +134,8 @@ def test_missing_states_are_refused(tmp_path: Path) -> None:
             changed["optimiser.0.exp_avg"] = wrong
         save_file(changed, tmp_path / "changed", texts)
         refused(tmp_path / "changed", learner(Reinforce, 7), "optimiser")
+    for broken in ("network.output.bias", "optimiser.0.exp_avg"):
+        changed = {name: value.clone() for name, value in tensors.items()}
+        changed[broken].view(-1)[0] = torch.nan
+        save_file(changed, tmp_path / "changed", texts)
+        refused(tmp_path / "changed", learner(Reinforce, 7), "not finite")
