@@ -18,6 +18,7 @@ from datetime import date
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import rankdata
 
 from alpha_pipeline.market.sources.plants import DEFAULT_PLANTS, LONGEST_WINDOW, History, Plant
 
@@ -280,12 +281,11 @@ def _planted(plants: Sequence[Plant], history: History) -> Vector:
     total = np.zeros(len(trading))
     if count < 2:
         return total
-    uniform = (np.arange(count) - (count - 1) / 2) * np.sqrt(12.0 / (count * count - 1.0))  # mean 0, variance 1
+    spread = np.sqrt((count * count - 1.0) / 12.0)  # of the ranks where no two are equal
     for plant in plants:
-        order = np.argsort(plant.signal(history)[trading], kind="stable")
-        ranks = np.empty(count)
-        ranks[order] = uniform
-        total[trading] += plant.sharpe / np.sqrt(252.0 * count) * ranks
+        # Equal signals share their mean rank: in the order of columns they would plant the sectors' order as well.
+        ranks = rankdata(plant.signal(history)[trading]) - (count + 1) / 2
+        total[trading] += plant.sharpe / np.sqrt(252.0 * count) * ranks / spread
     return total
 
 
