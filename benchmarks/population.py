@@ -30,7 +30,7 @@ SEARCH_DAYS = 250  # of the random profits that the search is told
 CPU_BAR, WALL_BAR = 14.0, 8.0
 
 
-def population(panel: Panel, count: int, most_operators: int = 24, seed: int = 11) -> list[Node]:
+def population(panel: Panel, count: int, most_operators: int = 16, seed: int = 11) -> list[Node]:
     """Generation 3, `count` distinct expressions; nothing is evaluated for it."""
     random = np.random.default_rng(seed)
     settings = SearchSettings(budget=count * (GENERATION + 1), most_operators=most_operators)
