@@ -276,3 +276,12 @@ def test_settings_are_checked() -> None:
     stranger = searcher("random", grammar, 1, Memory())
     with pytest.raises(ValueError, match="share the memory"):
         Auto(grammar, 1, Memory(), arms=[stranger])
+
+
+def test_what_a_policy_replays_counts_as_learned_from() -> None:
+    """Its evaluations are all that its archive came from: else what training takes would look cheap under `auto`."""
+    found = auto(1, AutoSettings(arms=("random", "reinforce")))
+    mine(found, 300)
+    policy, (learner,) = found.arms["reinforce"], found.learners
+    assert policy.history
+    assert sum(each.proposals for each in policy.history) < learner.trained <= found.memory.told

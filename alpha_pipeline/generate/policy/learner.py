@@ -84,7 +84,7 @@ class PolicyLearner(Searcher):
     """A policy that proposes by sampling; see the module.
 
     Attributes:
-        trained: evaluations that the policy has learned from, in earlier runs too.
+        trained: evaluations that the policy has learned from, by replay those of others too, and in earlier runs.
         temperature: of sampling; above 1 after the policy repeated itself.
     """
 
@@ -107,7 +107,7 @@ class PolicyLearner(Searcher):
             torch.Generator().manual_seed(weights),
         )
         self.optimiser = torch.optim.Adam(self.network.parameters(), lr=settings.rate)
-        self.trained, self.temperature = 0, 1.0
+        self.trained, self.temperature, self._told = 0, 1.0, 0
         self.pressure = 0.03
         """Weight of the entropy (Haarnoja et al. 2018 adapt theirs likewise), raised while entropy is below its aim."""
         self.usual = 0.0
@@ -167,7 +167,7 @@ class PolicyLearner(Searcher):
                 figures = self.update([written for written, _ in part], totals)
                 change = STIFFER if figures["entropy"] < self.settings.entropy else 1 / STIFFER
                 self.pressure = min(max(self.pressure * change, PRESSURE[0]), PRESSURE[1])
-        self.trained += len(results)
+        self.trained, self._told = self.trained + self.memory.told - self._told, self.memory.told
         figures |= {
             "temperature": self.temperature,
             "entropy_weight": self.pressure,
@@ -245,5 +245,5 @@ class PolicyLearner(Searcher):
             KeyError, TypeError, ValueError: it did not give that.
         """
         found = {name: float(counters[name]) for name in COUNTED}
-        self.trained = int(found["trained"])
+        self.trained, self._told = int(found["trained"]), self.memory.told
         self.temperature, self.pressure, self.usual = found["temperature"], found["pressure"], found["usual"]
