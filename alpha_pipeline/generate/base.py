@@ -127,6 +127,23 @@ class Generator(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a critic did with one proposal.
+
+    Attributes:
+        node: the proposal.
+        probability: with which it was handed on if seen; 1 before the first fit, and for what is known.
+        free: it was handed on unseen.
+        handed: whether it was handed on.
+    """
+
+    node: Node
+    probability: float
+    free: bool
+    handed: bool
+
+
 class Learner(Protocol):
     """A generator, or a part of one, whose knowledge outlives a run.
 

@@ -23,7 +23,7 @@ from alpha_pipeline.errors import BadInput
 from alpha_pipeline.expression import Node
 from alpha_pipeline.generate import GENERATORS, searcher
 from alpha_pipeline.generate.bandit import Bandit
-from alpha_pipeline.generate.base import Learner, Scored
+from alpha_pipeline.generate.base import Learner, Scored, Verdict
 from alpha_pipeline.generate.memory.memory import Memory
 from alpha_pipeline.generate.reward import Reward
 from alpha_pipeline.generate.searcher import Searcher
@@ -158,6 +158,11 @@ class Auto(Searcher):
         refused would never be answered.
         """
         self.arms = {name: sifted(arm, seed_of(f"{name} sifted", seed)) for name, arm in self.arms.items()}
+
+    @property
+    def verdicts(self) -> Sequence[Verdict]:
+        """The arms' own, one arm after the other."""
+        return [verdict for arm in self.arms.values() for verdict in arm.verdicts]
 
     def ask(self, count: int) -> list[Node]:
         """`count` proposals of the arm whose turn it is; of several only where one is exhausted and left out."""

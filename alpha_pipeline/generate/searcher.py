@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from alpha_pipeline.expression import Node, canonical
-from alpha_pipeline.generate.base import Learner, Round, Scored
+from alpha_pipeline.generate.base import Learner, Round, Scored, Verdict
 from alpha_pipeline.generate.memory.memory import Memory
 from alpha_pipeline.generate.reward import Reward
 from alpha_pipeline.generate.space.grammar import Grammar
@@ -37,6 +37,11 @@ class Searcher(ABC):
     def learners(self) -> list[Learner]:
         """Those in it whose knowledge can be kept for other runs."""
         return []
+
+    @property
+    def verdicts(self) -> Sequence[Verdict]:
+        """What a critic did with its proposals, in order; nothing where there is none."""
+        return ()
 
     @abstractmethod
     def ask(self, count: int) -> list[Node]:

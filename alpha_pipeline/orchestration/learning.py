@@ -14,12 +14,13 @@ import numpy as np
 from alpha_pipeline.errors import BadInput
 from alpha_pipeline.expression import to_text
 from alpha_pipeline.generate import Round, Searcher
+from alpha_pipeline.generate.base import Verdict
 from alpha_pipeline.generate.memory.front import Member
 from alpha_pipeline.home import Home, write_atomically
 from alpha_pipeline.orchestration.charts import Values, line_chart, scatter_chart
 from alpha_pipeline.orchestration.listings import table
 
-LEARNED, JOURNAL, CURVES, FRONT = "learned", "journal", "curves.csv", "pareto.svg"
+LEARNED, JOURNAL, CURVES, FRONT, SIFTED = "learned", "journal", "curves.csv", "pareto.svg", "critic.csv"
 SUFFIX = ".safetensors"
 
 
@@ -83,6 +84,16 @@ def write_curves(history: Sequence[Round], path: Path) -> None:
     for each in history:
         own = [each.number + 1, each.proposals, each.best_reward, each.mean_reward, each.passing]
         writer.writerow([*own, *(each.figures.get(name, "") for name in names)])
+    write_atomically(path, text.getvalue())
+
+
+def write_verdicts(verdicts: Sequence[Verdict], path: Path) -> None:
+    """One row per proposal that a critic judged: the chance it was given, whether it was unseen, what became of it."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["expression", "probability", "unseen", "handed_on"])
+    for each in verdicts:
+        writer.writerow([to_text(each.node), each.probability, int(each.free), int(each.handed)])
     write_atomically(path, text.getvalue())
 
 

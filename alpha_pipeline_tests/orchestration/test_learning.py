@@ -72,6 +72,9 @@ def test_a_critic_sifts_a_run(tmp_path: Path) -> None:
     assert finished.metadata["candidate_batch"]["proposed"] == 256
     rows = list(csv.DictReader((tmp_path / "runs" / key / "curves.csv").read_text().splitlines()))
     assert any(name.startswith("critic_") for name in rows[-1])
+    sifted = list(csv.DictReader((tmp_path / "runs" / key / "critic.csv").read_text().splitlines()))
+    assert sum(row["handed_on"] == "1" for row in sifted) >= 256
+    assert min(float(row["probability"]) for row in sifted) >= 0.15
 
 
 def test_curves_hold_every_figure_of_every_round(tmp_path: Path) -> None:

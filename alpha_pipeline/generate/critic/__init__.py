@@ -6,7 +6,7 @@ quality     how good predictions were
 criticised  a generator whose proposals it sifts
 """
 
-from alpha_pipeline.generate.critic.criticised import Criticised, CriticSettings, Verdict
+from alpha_pipeline.generate.critic.criticised import Criticised, CriticSettings
 from alpha_pipeline.generate.scheduler import Auto
 from alpha_pipeline.generate.searcher import Searcher
 
@@ -28,4 +28,4 @@ def criticised(generator: Searcher, seed: int = 0, settings: CriticSettings | No
     return generator
 
 
-__all__ = ["CriticSettings", "Criticised", "Verdict", "criticised"]
+__all__ = ["CriticSettings", "Criticised", "criticised"]

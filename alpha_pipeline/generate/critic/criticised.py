@@ -15,7 +15,7 @@ import numpy as np
 
 from alpha_pipeline.errors import BadInput
 from alpha_pipeline.expression import Node
-from alpha_pipeline.generate.base import FloatArray, Learner, Scored
+from alpha_pipeline.generate.base import FloatArray, Learner, Scored, Verdict
 from alpha_pipeline.generate.critic.features import Features, Rows
 from alpha_pipeline.generate.critic.models import Answers, Critic, Predictions
 from alpha_pipeline.generate.critic.quality import area_under_curve, brier, rank_correlation
@@ -66,28 +66,10 @@ class CriticSettings:
                 raise BadInput(f"{name} is {getattr(self, name)!r}", "settings of the critic", "use a share above 0")
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What became of one proposal.
-
-    Attributes:
-        node: the proposal.
-        probability: with which it was handed on if seen; 1 before the first fit, and for what is known.
-        free: it was handed on unseen.
-        handed: whether it was handed on.
-    """
-
-    node: Node
-    probability: float
-    free: bool
-    handed: bool
-
-
 class Criticised(Searcher):
     """`inner`, sifted; see the module.
 
     Attributes:
-        verdicts: one per proposal that was judged, in order.
         refused: how many were not handed on.
     """
 
@@ -95,7 +77,7 @@ class Criticised(Searcher):
         super().__init__(inner.grammar, seed, inner.memory)
         self.inner, self.settings = inner, settings or CriticSettings()
         self.name, self.batch = f"{inner.name}_critic", inner.batch
-        self.verdicts: list[Verdict] = []
+        self._verdicts: list[Verdict] = []
         self.refused = 0
         self._features, self._critic = Features(inner.grammar), Critic()
         self._ready: list[Node] = []  # made by the inner generator, not judged yet
@@ -114,6 +96,10 @@ class Criticised(Searcher):
     def learners(self) -> list[Learner]:
         """The inner generator's."""
         return self.inner.learners
+
+    @property
+    def verdicts(self) -> Sequence[Verdict]:
+        return self._verdicts
 
     def ask(self, count: int) -> list[Node]:
         """`count` proposals that were handed on; fewer only when the inner generator finds no more."""
@@ -196,7 +182,7 @@ class Criticised(Searcher):
             probability = 1.0 if known else float(probabilities[place])
             free = bool(coins[place, 0] < self.settings.free) and not known
             through = free or bool(coins[place, 1] < probability)
-            self.verdicts.append(Verdict(node, probability, free, through))
+            self._verdicts.append(Verdict(node, probability, free, through))
             self._recent.append(rows[place])
             self._share += 0.02 * (through - self._share)
             if through:

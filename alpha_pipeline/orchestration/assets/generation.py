@@ -21,6 +21,7 @@ from alpha_pipeline.orchestration.learning import (
     FRONT,
     JOURNAL,
     LEARNED,
+    SIFTED,
     digest,
     front_chart,
     front_table,
@@ -29,6 +30,7 @@ from alpha_pipeline.orchestration.learning import (
     leave_behind,
     take_up,
     write_curves,
+    write_verdicts,
 )
 from alpha_pipeline.orchestration.listings import alphas_table
 from alpha_pipeline.orchestration.partitions import GENERATION_RUNS
@@ -130,6 +132,8 @@ def candidate_batch(
         journal.clear()
     leave_behind(generator, folder / LEARNED)
     write_curves(generator.history, folder / CURVES)
+    if search["critic"]:
+        write_verdicts(generator.verdicts, folder / SIFTED)
     label = f"{record.label} {record.generator}".strip()
     learning = learning_chart(generator.history, f"{label}: rewards, search window")
     front = pareto_front(generator.memory.archive)
