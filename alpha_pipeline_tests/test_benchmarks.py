@@ -12,7 +12,7 @@ import pytest
 from alpha_pipeline.engine import Engine
 from alpha_pipeline.engine.kernels import KERNELS
 from alpha_pipeline.expression import OPERATORS, parse
-from benchmarks import bars, flame
+from benchmarks import bars, flame, learning
 from benchmarks.charts import Chart, sheet
 from benchmarks.operators import operator_calls
 from benchmarks.panels import random_panel
@@ -152,3 +152,14 @@ def test_clocks_are_taken_away_again() -> None:
         engine.evaluate(parse("rank(ts_delta(close, 5))"))
     assert {name for name, _, _ in shares.totals()} >= {"rank", "ts_delta"}
     assert {name: kernel.run for name, kernel in KERNELS.items()} == before
+
+
+def test_training_is_shown_beside_random_search() -> None:
+    figures = (2, 2, 500, 0.004, 0.004, 0.004, 1.5, None, None)
+    points = [learning.Point("random", 1, 0, *figures), *(learning.Point("ppo", 1, at, *figures) for at in (0, 900))]
+    drawing = ET.fromstring(learning.chart(points, "SYNTHETIC market"))
+    lines = [line.attrib["points"].split() for line in drawing.iter("{http://www.w3.org/2000/svg}polyline")]
+    assert [len(line) for line in lines] == [2, 2]
+    assert lines[0][-1].split(",")[0] == lines[1][-1].split(",")[0]  # random all along, as far as training goes
+    assert learning.row(points[2])[2:5] == ["900", "2 of 500", "0.4%"]
+    assert learning.row(points[2])[-3:] == ["1.50", "–", "–"]

@@ -29,9 +29,10 @@ from alpha_pipeline.orchestration.learning import LEARNED
 from alpha_pipeline.orchestration.workbench import Workbench
 from alpha_pipeline.settings import load_settings
 from benchmarks.mining import REAL, real_data
+from benchmarks.page_parts import table
 
 PROPOSALS = 500
-STEPS = (1_000, 1_000, 2_000, 4_000)
+STEPS = (1_000, 1_000, 2_000)
 GENERATORS = ("genetic", "reinforce", "ppo", "auto")
 
 
@@ -46,7 +47,7 @@ class Point:
         exported, passed, proposed: export set, out of stage 8, proposals.
         export_rate, stage_pass_rate: of the proposals.
         export_per_evaluation: training included.
-        sharpe_search, sharpe_gate: mean over the exports; NaN where there is none.
+        sharpe_search, sharpe_gate: mean over the exports; None where there is none.
         positive_on_gate: share of the exports that earned on the gate window.
     """
 
@@ -59,9 +60,9 @@ class Point:
     export_rate: float
     stage_pass_rate: float
     export_per_evaluation: float
-    sharpe_search: float
-    sharpe_gate: float
-    positive_on_gate: float
+    sharpe_search: float | None
+    sharpe_gate: float | None
+    positive_on_gate: float | None
 
 
 class Ground:
@@ -104,9 +105,9 @@ class Ground:
             export_rate=export["exported"] / batch["proposed"],
             stage_pass_rate=passed / batch["proposed"],
             export_per_evaluation=export["exported"] / batch["evaluations"],
-            sharpe_search=float(np.mean([metrics["search"].sharpe for metrics in sealed])) if sealed else float("nan"),
-            sharpe_gate=float(gate.mean()) if sealed else float("nan"),
-            positive_on_gate=float((gate > 0).mean()) if sealed else float("nan"),
+            sharpe_search=float(np.mean([metrics["search"].sharpe for metrics in sealed])) if sealed else None,
+            sharpe_gate=float(gate.mean()) if sealed else None,
+            positive_on_gate=float((gate > 0).mean()) if sealed else None,
         )
         evaluator.close()
         return point, home / "runs" / key / LEARNED
@@ -118,12 +119,7 @@ def measure(ground: Ground, generators: Sequence[str], steps: Sequence[int], see
 
     def add(point: Point) -> None:
         points.append(point)
-        print(
-            f"{point.generator:10} trained {point.trained:6,}: {point.exported:3} of {point.proposed} exported "
-            f"({point.export_rate:.1%}), {point.passed} passed; mean Sharpe {point.sharpe_search:.2f}, "
-            f"on the gate window {point.sharpe_gate:.2f} ({point.positive_on_gate:.0%} positive)",
-            flush=True,
-        )
+        print(" ".join(row(point)), flush=True)
 
     for number in range(3):
         add(ground.run("random", PROPOSALS, seed + number, None)[0])
@@ -134,6 +130,29 @@ def measure(ground: Ground, generators: Sequence[str], steps: Sequence[int], see
             learned = ground.run(generator, step, seed + number, learned)[1]
             add(ground.run(generator, PROPOSALS, seed + 100, learned)[0])
     return points
+
+
+HEADER = "generator|seed|trained on|exported|rate|passed|per evaluation|search|gate|positive".split("|")
+
+
+def row(point: Point) -> list[str]:
+    """A point as the page shows it; Sharpe ratios on the search and the gate window."""
+
+    def shown(value: float | None, form: str) -> str:
+        return "–" if value is None else format(value, form)
+
+    return [
+        point.generator,
+        str(point.seed),
+        f"{point.trained:,}",
+        f"{point.exported} of {point.proposed}",
+        f"{point.export_rate:.1%}",
+        str(point.passed),
+        f"{point.export_per_evaluation:.2%}",
+        shown(point.sharpe_search, ".2f"),
+        shown(point.sharpe_gate, ".2f"),
+        shown(point.positive_on_gate, ".0%"),
+    ]
 
 
 def chart(points: Sequence[Point], label: str) -> str:
@@ -156,7 +175,7 @@ def main() -> None:
     parser.add_argument("--generators", default=",".join(GENERATORS))
     parser.add_argument("--steps", default=",".join(map(str, STEPS)), help="proposals of the training runs, in turn")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--out", type=Path, default=Path("build"), help="folder for learning.json and learning.svg")
+    parser.add_argument("--out", type=Path, default=Path("build"), help="folder for learning.json, .md and .svg")
     given = parser.parse_args()
     prices: dict[str, Any] = {}
     if given.real:
@@ -171,7 +190,8 @@ def main() -> None:
             points = measure(ground, given.generators.split(","), [int(n) for n in given.steps.split(",")], given.seed)
         given.out.mkdir(parents=True, exist_ok=True)
         told = {"market": ground.label, "warnings": ground.warnings, "points": [asdict(point) for point in points]}
-        (given.out / "learning.json").write_text(json.dumps(told, indent=1) + "\n")
+        (given.out / "learning.json").write_text(json.dumps(told, indent=1, allow_nan=False) + "\n")
+        (given.out / "learning.md").write_text(table(HEADER, [row(point) for point in points]) + "\n")
         (given.out / "learning.svg").write_text(chart(points, ground.label) + "\n")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
