@@ -132,7 +132,7 @@ def measure(ground: Ground, generators: Sequence[str], steps: Sequence[int], see
     return points
 
 
-HEADER = "generator|seed|trained on|exported|rate|passed|per evaluation|search|gate|positive".split("|")
+HEADER = ["generator", "seed", "trained on", "exported", "rate", "passed", "per trial", "search", "gate", "positive"]
 
 
 def row(point: Point) -> list[str]:
