@@ -5,13 +5,17 @@ Resemblance is the correlation of daily profits (Sharpe 1992, returns-based styl
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import numpy.typing as npt
 
-from alpha_pipeline.evaluator import Evaluator
 from alpha_pipeline.expression import fields_used, parse
 from alpha_pipeline.generate.base import FloatArray
 from alpha_pipeline.generate.reward import correlations
+
+if TYPE_CHECKING:
+    from alpha_pipeline.evaluator import Evaluator  # the language's commands start without the engine
 
 STYLE_PROBES: dict[str, str] = {
     "reversal": "-ts_delta(close, 5) / close",
