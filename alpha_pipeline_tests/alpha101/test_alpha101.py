@@ -33,7 +33,7 @@ FORMULAS = {
 NEAR = 1e-3
 """Of the value's size and of the alpha's typical size, whichever is added up."""
 SHARE_NEAR = 0.997
-RANK_CORRELATION = 0.9999
+RANK_CORRELATION = 0.9998
 FEW = 200
 """An alpha of fewer different values is judged by the share alone: one cell tipped over moves by a whole level."""
 FAIR_SHARE = dict.fromkeys(FORMULAS, 0.75) | {81: 0.65}
