@@ -23,6 +23,7 @@ from alpha_pipeline.expression import Node, canonical
 from alpha_pipeline.generate.base import Learner, Scored
 from alpha_pipeline.generate.genetic.blend import Blends
 from alpha_pipeline.generate.genetic.islands import Islands
+from alpha_pipeline.generate.genetic.settings import GeneticSettings
 from alpha_pipeline.generate.memory.front import pareto_front
 from alpha_pipeline.generate.memory.individual import Individual
 from alpha_pipeline.generate.memory.kept import keep, recall
@@ -32,52 +33,6 @@ from alpha_pipeline.generate.searcher import Searcher
 from alpha_pipeline.generate.space import variation
 from alpha_pipeline.generate.space.drawn import Drawn
 from alpha_pipeline.generate.space.grammar import Grammar, negated
-
-
-@dataclass(frozen=True)
-class GeneticSettings:
-    """How proposals are spent; shares are of what is left after sign corrections, and need not sum to 1.
-
-    Args:
-        population: parents of all islands together; None for a third of the budget, 40 to 400:
-            blends live off unrelated material (measured on markets kept apart for tuning: 48, 65, 84 and 72 alphas for
-            sizes of 50, 83, 160 and 220 at a budget of 500).
-        islands: that share it.
-        migrate_every: rounds between migrations.
-        migrants: share of an island that goes on to the next one.
-        pareto: survivors and parents by NSGA-II; else by reward.
-        tournament: contestants per parent.
-        elites: share of parents drawn from the grid of elites instead.
-        blend_exportable: whether blends may be made of two that are exportable by themselves. They make a stronger one,
-            which then stands for both where only unrelated ones are kept: neither can be seen any more.
-        enough: exportable unrelated expressions after which the search deepens: blends end, and small changes are made
-            of any parent, not only of what resembles nothing exportable. More than a run hands over, or the blends of
-            a short run would end too soon.
-        blend, crossover, subtree, point, window, hoist, wrap, immigrant: relative rates of the ways to make a child.
-    """
-
-    population: int | None = None
-    islands: int = 4
-    migrate_every: int = 5
-    migrants: float = 0.05
-    pareto: bool = True
-    tournament: int = 2
-    elites: float = 0.2
-    blend: float = 0.35
-    blend_exportable: bool = False
-    enough: int = 150
-    crossover: float = 0.15
-    subtree: float = 0.12
-    point: float = 0.08
-    window: float = 0.06
-    hoist: float = 0.04
-    wrap: float = 0.12
-    immigrant: float = 0.08
-
-    def sized(self, budget: int) -> int:
-        """The population for a budget."""
-        return self.population if self.population is not None else min(max(budget // 3, 40), 400)
-
 
 WAYS = ("blend", "crossover", "subtree", "point", "window", "hoist", "wrap", "immigrant")
 IMPROVING = frozenset({"point", "window", "hoist", "wrap"})

@@ -12,7 +12,8 @@ from alpha_pipeline.expression import Node, to_text, walk
 from alpha_pipeline.generate import Grammar, Memory, SearchSettings, Thresholds
 from alpha_pipeline.generate.base import Scored
 from alpha_pipeline.generate.genetic.blend import Blends
-from alpha_pipeline.generate.genetic.search import WAYS, GeneticSearch, GeneticSettings
+from alpha_pipeline.generate.genetic.search import WAYS, GeneticSearch
+from alpha_pipeline.generate.genetic.settings import GeneticSettings
 from alpha_pipeline.generate.memory.archive import Archive
 from alpha_pipeline_tests.generate.people import DAYS, archive_of, result
 from alpha_pipeline_tests.generate.toy import FIELDS, mine, score
