@@ -33,7 +33,8 @@ FORMULAS = {
 NEAR = 1e-3
 """Of the value's size and of the alpha's typical size, whichever is added up."""
 SHARE_NEAR = 0.997
-RANK_CORRELATION = 0.9998
+RANK_CORRELATION = dict.fromkeys(FORMULAS, 0.9999) | {67: 0.9998}
+"""At least. 67 stands at 0.99989 since the simulated market was mended; which cells differ was not looked into."""
 FEW = 200
 """An alpha of fewer different values is judged by the share alone: one cell tipped over moves by a whole level."""
 FAIR_SHARE = dict.fromkeys(FORMULAS, 0.75) | {81: 0.65}
@@ -74,7 +75,9 @@ def engine_values(panel: Panel) -> Values:
     return value
 
 
-def problems(expected: np.ndarray, found: np.ndarray, low: np.ndarray, high: np.ndarray) -> list[str]:
+def problems(
+    expected: np.ndarray, found: np.ndarray, low: np.ndarray, high: np.ndarray, rank_correlation: float
+) -> list[str]:
     """What speaks against `found` being `expected`, or between `low` and `high` where ties decide; empty = agrees.
 
     The arrays are the universe's cells.
@@ -93,7 +96,7 @@ def problems(expected: np.ndarray, found: np.ndarray, low: np.ndarray, high: np.
         found_problems.append(f"only {near.mean():.4%} of cells agree")
     many = len(np.unique(expected.round(6))) > FEW
     correlation = pd.Series(expected).rank().corr(pd.Series(found).rank())
-    if many and np.array_equal(low, high) and correlation < RANK_CORRELATION:
+    if many and np.array_equal(low, high) and correlation < rank_correlation:
         found_problems.append(f"the rank correlation is {correlation:.6f}")
     return found_problems
 
@@ -107,7 +110,8 @@ def compared(number: int, panel: Panel, found: np.ndarray, **planted: int) -> li
 
     expected = pandas_value("average")
     bounds = [pandas_value("lowest"), pandas_value("highest")] if number in TIED else [expected, expected]
-    return problems(expected, found[panel.universe].astype(np.float64), np.fmin(*bounds), np.fmax(*bounds))
+    low, high = np.fmin(*bounds), np.fmax(*bounds)
+    return problems(expected, found[panel.universe].astype(np.float64), low, high, RANK_CORRELATION[number])
 
 
 def test_all_are_listed() -> None:
