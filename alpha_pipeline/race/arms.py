@@ -127,11 +127,19 @@ def uniform() -> Any:
     return AutoSettings(uniform=True)
 
 
+def unbred() -> Any:
+    """`reinforce` by its own samples alone."""
+    from alpha_pipeline.generate.policy.reinforce import ReinforceSettings  # it imports torch
+
+    return ReinforceSettings(bred=0.0)
+
+
 ARMS: dict[str, Maker] = {
     "hill": lambda setting: HillClimb(setting.grammar, setting.seed, setting.memory()),
     "genetic_no_diversity": without("genetic", correlation=0.0),
     "genetic_critic": with_critic("genetic"),
     "reinforce_critic": with_critic("reinforce"),
+    "reinforce_alone": with_settings("reinforce", unbred),
     "auto_uniform": with_settings("auto", uniform),
 }
 """Name → how it is made: what races beside the generators. An ablation is one more line."""

@@ -67,7 +67,7 @@ class GeneticSearch(Searcher):
         own = self.settings
         size = -(-self.population // own.islands)
         self.islands = Islands(own.islands, size, own.migrate_every, own.migrants, own.pareto)
-        self._founded = 0
+        self._founded = 0 if own.founded else self.population
         self._first: list[Node] = []  # of an earlier run, to be proposed before all else
         self._taken_up = 0  # evaluations of earlier runs
         self._turn = 0  # whose child comes next

@@ -13,6 +13,7 @@ class GeneticSettings:
         population: parents of all islands together; None for a third of the budget, 40 to 400:
             blends live off unrelated material (measured on markets kept apart for tuning: 48, 65, 84 and 72 alphas for
             sizes of 50, 83, 160 and 220 at a budget of 500).
+        founded: whether the first population is drawn from the grammar; else it is what others put into the memory.
         islands: that share it.
         migrate_every: rounds between migrations.
         migrants: share of an island that goes on to the next one.
@@ -28,6 +29,7 @@ class GeneticSettings:
     """
 
     population: int | None = None
+    founded: bool = True
     islands: int = 4
     migrate_every: int = 5
     migrants: float = 0.05

@@ -1,32 +1,37 @@
 """What the policy learners share: asking by sampling the policy, replay, and how a step of the optimiser is taken.
 
-A learner adds the loss of its own samples. What was proposed by other means (the mirror image of a strong loser) or by
-other searchers has no place in it: that teaches through the replay alone, by self-imitation.
+A learner adds the loss of its own samples. What was proposed by other means (bred, or the mirror image of a strong
+loser) or by other searchers has no place in it: that teaches through the replay alone, by self-imitation.
+
+Part of every ask is bred: the samples are the population of a genetic search, whose offspring go into the archive and
+so into the replay (neural-guided population seeding: Mundhenk et al. 2021, algorithm 1). A policy finds parts that
+earn, and hardly ever writes two of them side by side; breeding adds them up, and mends what is nearly right.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from alpha_pipeline.errors import BadInput
 from alpha_pipeline.expression import Node
 from alpha_pipeline.generate.base import FloatArray, Learner, Scored
+from alpha_pipeline.generate.genetic.search import GeneticSearch
+from alpha_pipeline.generate.genetic.settings import GeneticSettings
 from alpha_pipeline.generate.memory.memory import SUMMARY, Memory
 from alpha_pipeline.generate.memory.replay import diverse
 from alpha_pipeline.generate.policy import checkpoint
-from alpha_pipeline.generate.policy.network import KINDS, PolicyNetwork, one_thread
+from alpha_pipeline.generate.policy.network import PolicyNetwork, one_thread
 from alpha_pipeline.generate.policy.rollout import Written, retrace, write
+from alpha_pipeline.generate.policy.settings import PolicySettings
 from alpha_pipeline.generate.reward import Reward, correlations
 from alpha_pipeline.generate.searcher import Searcher
 from alpha_pipeline.generate.space.grammar import Grammar
-from alpha_pipeline.generate.space.prefix import PrefixSpace, Priors
+from alpha_pipeline.generate.space.prefix import PrefixSpace
 
 TRIES = 400
 """Samples in a row without a new expression after which the space counts as exhausted."""
@@ -38,46 +43,10 @@ PRESSURE, STIFFER = (1e-3, 3.0), 1.2
 """Weight of the entropy: its bounds, and what it is multiplied or divided by at an update."""
 REMEMBERED = 0.9
 """Of the running mean of rewards, what stays at an update."""
+SEEDED = GeneticSettings(founded=False, immigrant=0.0)
+"""Of the genetic search inside: what is new comes from the policy."""
 COUNTED = ("trained", "temperature", "pressure", "usual")
 """Attributes that a checkpoint keeps."""
-
-
-@dataclass(frozen=True)
-class PolicySettings:
-    """What the policy learners share.
-
-    Args:
-        batch: proposals that one update learns from.
-        width: of the embeddings and the recurrent state.
-        kind: of the recurrent net: "gru", "lstm" or "none".
-        rate: learning rate of Adam (Kingma and Ba 2015).
-        entropy: normalised entropy of the decisions that is held to; what a policy loses below it, it misses later.
-        longest_step: norm that gradients are clipped to.
-        replay: share of replayed sequences in what an update learns from, below 1; 0 for none.
-        imitation: weight of self-imitation.
-        crowding: weight of what the elite holds of a proposal already, taken off its reward; see `PolicyLearner.pay`.
-        mirror: whether strong losers are proposed with the other sign.
-        priors: of the token space.
-    """
-
-    batch: int = 64
-    width: int = 64
-    kind: str = "lstm"
-    rate: float = 3e-3
-    entropy: float = 0.6
-    longest_step: float = 0.5
-    replay: float = 0.25
-    imitation: float = 1.0
-    crowding: float = 0.5
-    mirror: bool = True
-    priors: Priors = field(default_factory=Priors)
-
-    def __post_init__(self) -> None:
-        if self.kind not in KINDS:
-            raise BadInput(f"kind is {self.kind!r}", "policy settings", f"use one of {', '.join(KINDS)}")
-        if min(self.batch, self.width) < 1 or not self.rate > 0 or not 0 <= self.replay < 1:
-            what = f"batch {self.batch}, width {self.width}, rate {self.rate}, replay {self.replay}"
-            raise BadInput(what, "policy settings", "use 1 or more, 1 or more, above 0, and 0 to below 1")
 
 
 class PolicyLearner(Searcher):
@@ -93,9 +62,9 @@ class PolicyLearner(Searcher):
     def __init__(self, grammar: Grammar, seed: int, memory: Memory, settings: PolicySettings) -> None:
         super().__init__(grammar, seed, memory)
         self.settings = settings
-        self.batch = settings.batch
+        self.batch = round(settings.batch / (1 - settings.bred))
         self.space = PrefixSpace(grammar, settings.priors)
-        weights, samples = (int(each) for each in np.random.SeedSequence(seed).generate_state(2, np.uint64) >> 1)
+        weights, samples, bred = (int(each) for each in np.random.SeedSequence(seed).generate_state(3, np.uint64) >> 1)
         self.sampling = torch.Generator().manual_seed(samples)
         self.network = PolicyNetwork(
             self.space.context_sizes,
@@ -112,6 +81,7 @@ class PolicyLearner(Searcher):
         """Weight of the entropy (Haarnoja et al. 2018 adapt theirs likewise), raised while entropy is below its aim."""
         self.usual = 0.0
         """Running mean of rewards: what self-imitation must beat."""
+        self._breeder = GeneticSearch(grammar, bred, memory, SEEDED) if settings.bred else None
         self._waiting: dict[Node, Written] = {}
         self._held: tuple[FloatArray, FloatArray] | None = None  # profits and rewards of the elite at the last ask
         self._drawn = self._known = 0  # samples since the last round, and those of them that were known before
@@ -128,6 +98,10 @@ class PolicyLearner(Searcher):
                 if len(asked) < count and loser.node not in self.memory.seen:
                     self.take(loser.node, asked)
             self.memory.archive.mark_proposed(set(asked))
+        if self._breeder is not None and self.memory.archive.members:
+            before = self._breeder.repeats
+            asked += self._breeder.ask(min(round(self.settings.bred * count), count - len(asked)))
+            self.repeats += self._breeder.repeats - before
         summary, archive = self.memory.summary(), self.memory.archive
         if archive.elite:
             base = np.array([archive.members[place].base for place in archive.elite])
@@ -152,7 +126,9 @@ class PolicyLearner(Searcher):
         return asked
 
     def learn(self, results: Sequence[Scored], rewards: Sequence[Reward]) -> None:
-        """An update for every `batch` of the own samples among the results."""
+        """An update for every `batch` of the own samples among the results, all of which may be bred from."""
+        if self._breeder is not None:
+            self._breeder.learn(results, rewards)
         own: list[tuple[Written, float]] = []
         for result, paid in zip(results, self.pay(results, rewards), strict=True):
             written = self._waiting.pop(result.node, None)
@@ -172,6 +148,7 @@ class PolicyLearner(Searcher):
             "temperature": self.temperature,
             "entropy_weight": self.pressure,
             "repeats": self._known / max(self._drawn, 1),
+            "bred": 1 - len(own) / len(results),
             "decisions": sum(len(written.tokens) for written, _ in own) / max(len(own), 1),
         }
         self._drawn = self._known = 0

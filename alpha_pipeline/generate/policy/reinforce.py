@@ -14,8 +14,9 @@ from torch import Tensor
 
 from alpha_pipeline.generate.memory.memory import Memory
 from alpha_pipeline.generate.policy import losses
-from alpha_pipeline.generate.policy.learner import PolicyLearner, PolicySettings
+from alpha_pipeline.generate.policy.learner import PolicyLearner
 from alpha_pipeline.generate.policy.rollout import Written, judge, padded
+from alpha_pipeline.generate.policy.settings import PolicySettings
 from alpha_pipeline.generate.space.grammar import Grammar
 
 
