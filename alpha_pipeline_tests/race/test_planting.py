@@ -9,32 +9,41 @@ import pytest
 
 from alpha_pipeline.errors import BadInput
 from alpha_pipeline.expression import OPERATORS, Call, lookback, parse, scale_exponent, to_text, walk
-from alpha_pipeline.race.planting import BUILT_IN, load_plants, read_plants
+from alpha_pipeline.generate import Grammar
+from alpha_pipeline.race.planting import BUILT_IN, HELD, load_plants, read_plants
 
 GOOD = {"expression": "-ts_delta(close, 5) / close", "sharpe": 1.5, "tier": "T1"}
 
 
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_built_in_lists_keep_to_the_protocol(name: str) -> None:
-    plants = load_plants(name).of_market(0)
-    assert [plant.tier for plant in plants] == ["T1", "T1", "T2", "T2", "T3", "T3", "T4", "T4"]
-    for plant in plants:
+    lists = load_plants(name)
+    drawn = {operator.name for operator in Grammar(HELD).operators}
+    held = [lists.of_market(number) for number in range(len(lists.lists))]
+    for plants in held:
+        assert [plant.tier for plant in plants] == ["T1", "T1", "T2", "T2", "T3", "T3", "T4", "T4"]
+    for plant in (plant for plants in held for plant in plants):
         tree = parse(plant.expression)
         assert lookback(tree) <= 60
         assert scale_exponent(tree) == 0
-        searched = all(OPERATORS[part.operator].searched for part in walk(tree) if isinstance(part, Call))
-        assert searched == (plant.tier != "T4"), plant.expression
+        used = {part.operator for part in walk(tree) if isinstance(part, Call)}
+        fits = not used <= drawn if plant.tier == "T4" else all(OPERATORS[name].searched for name in used)
+        assert fits, plant.expression  # of T1 to T3 some account's search draws every operator
 
 
 def test_tuning_and_report_share_nothing() -> None:
-    texts = [{to_text(parse(plant.expression)) for plant in load_plants(name).of_market(0)} for name in BUILT_IN]
+    texts = []
+    for lists in map(load_plants, BUILT_IN):
+        held = [lists.of_market(number) for number in range(len(lists.lists))]
+        texts.append({to_text(parse(plant.expression)) for plants in held for plant in plants})
     assert not texts[0] & texts[1]
 
 
 def test_strengths_are_crossed_over_plants_and_markets() -> None:
-    """A Latin square: over four markets each plant has each strength once, and in each market each strength is used."""
+    """A Latin square: over four markets of a list each plant has each strength once, and in each market each strength is used."""
     plants = load_plants("tuning")
-    square = [[plant.sharpe for plant in plants.of_market(number)] for number in range(4)]
+    turns = range(0, 4 * len(plants.lists), len(plants.lists))  # of the first list
+    square = [[plant.sharpe for plant in plants.of_market(number)] for number in turns]
     for column in zip(*square, strict=True):
         assert sorted(column) == [0.5, 1.0, 1.5, 2.5]
     for row in square:

@@ -9,6 +9,8 @@ import numpy as np
 from alpha_pipeline.expression import Call, Node, to_text, walk
 from alpha_pipeline.generate import Grammar, Memory, Scored, Searcher, SearchSettings
 from alpha_pipeline.generate.policy.learner import PolicyLearner
+from alpha_pipeline.generate.policy.ppo import Ppo, PPOSettings
+from alpha_pipeline.generate.policy.reinforce import Reinforce, ReinforceSettings
 from alpha_pipeline_tests.generate.toy import FIELDS
 
 TARGET = "ts_corr"
@@ -28,9 +30,14 @@ def scored(node: Node) -> Scored:
     return Scored(node, to_text(node), sharpe, pnl, 0.3, sharpe, 0.1 * sharpe, 1.0)
 
 
-def learner(kind: type[PolicyLearner], seed: int = 1, memory: Memory | None = None) -> PolicyLearner:
-    """One with a small space to search."""
-    return kind(Grammar(FIELDS, settings=SETTINGS), seed, memory or Memory(SETTINGS))  # type: ignore[call-arg]
+def learner(
+    kind: type[PolicyLearner], seed: int = 1, memory: Memory | None = None, bred: float = 0.0
+) -> PolicyLearner:
+    """One with a small space to search, by its own samples alone unless a share is bred."""
+    grammar, memory = Grammar(FIELDS, settings=SETTINGS), memory or Memory(SETTINGS)
+    if kind is Ppo:
+        return Ppo(grammar, seed, memory, PPOSettings(bred=bred))
+    return Reinforce(grammar, seed, memory, ReinforceSettings(bred=bred))
 
 
 def train(generator: Searcher, batches: int) -> list[list[Node]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import zlib
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 import torch
 
 from alpha_pipeline.errors import BadInput
-from alpha_pipeline.expression import Field, to_text
+from alpha_pipeline.expression import Call, Field, Node, to_text, walk
 from alpha_pipeline.generate import Grammar, Memory, Reward, Scored, SearchSettings
 from alpha_pipeline.generate.policy import learner as shared
 from alpha_pipeline.generate.policy.learner import PolicyLearner
@@ -67,7 +68,7 @@ def test_threads_and_the_global_source_change_nothing(kind: type[PolicyLearner])
         for threads, seed in ((1, 3), (2, 4)):
             torch.set_num_threads(threads)
             torch.manual_seed(seed)
-            generator = learner(kind)
+            generator = learner(kind, bred=0.5)
             asks = train(generator, 3)
             found.append((asks, [weight.tolist() for weight in generator.network.state_dict().values()]))
     finally:
@@ -79,7 +80,7 @@ def test_proposals_do_not_depend_on_hash_seeds() -> None:
     program = (
         "from alpha_pipeline_tests.generate.policy.targets import *;"
         "from alpha_pipeline.generate.policy.reinforce import Reinforce;"
-        "print([to_text(node) for ask in train(learner(Reinforce), 2) for node in ask])"
+        "print([to_text(node) for ask in train(learner(Reinforce, bred=0.5), 2) for node in ask])"
     )
     found = subprocess.run(
         [sys.executable, "-c", program],
@@ -88,7 +89,7 @@ def test_proposals_do_not_depend_on_hash_seeds() -> None:
         text=True,
         check=True,
     )
-    here = [to_text(node) for ask in train(learner(Reinforce), 2) for node in ask]
+    here = [to_text(node) for ask in train(learner(Reinforce, bred=0.5), 2) for node in ask]
     assert found.stdout.strip() == str(here)
 
 
@@ -168,9 +169,55 @@ def test_what_others_proposed_is_no_own_sample() -> None:
     assert all(torch.equal(left, right) for left, right in zip(weights, one.network.parameters(), strict=True))
 
 
+@pytest.mark.parametrize("kind", LEARNERS)
+def test_a_share_is_bred_from_what_was_found(kind: type[PolicyLearner]) -> None:
+    """The first ask has nothing to breed from; of later ones half are changes or sums of what is in the archive."""
+    generator = learner(kind, bred=0.5)
+    assert generator.batch == 128
+    first, second = generator.ask(64), generator.ask(0)
+    assert set(first) == set(generator._waiting) and not second
+    generator.tell([scored(node) for node in first])
+    assert generator.history[-1].figures["bred"] == 0.0
+    asked = generator.ask(64)
+    sampled = [node for node in asked if node in generator._waiting]
+    assert 28 <= len(sampled) <= 32
+    generator.tell([scored(node) for node in asked])
+    assert generator.history[-1].figures["bred"] == 1 - len(sampled) / 64
+    assert generator.trained == 128
+    assert not generator._waiting
+
+
+def test_breeding_adds_up_what_a_policy_seldom_writes_side_by_side() -> None:
+    """Two operators earn, unrelated: half as many samples, and more than twice as many proposals that hold both."""
+    rows = np.random.default_rng(1).standard_normal((2, 400))
+    rows = (rows - rows.mean(axis=1, keepdims=True)) / rows.std(axis=1, keepdims=True) + 0.9 / np.sqrt(250)
+
+    def held(node: Node) -> list[bool]:
+        operators = {part.operator for part in walk(node) if isinstance(part, Call)}
+        return ["ts_corr" in operators, "ts_arg_max" in operators]
+
+    def earn(node: Node) -> Scored:
+        noise = np.random.default_rng(zlib.crc32(to_text(node).encode())).standard_normal(400)
+        pnl = rows[held(node)].sum(axis=0) + 0.2 * (noise - noise.mean())
+        sharpe = float(pnl.mean() / pnl.std() * np.sqrt(250))
+        return Scored(node, to_text(node), sharpe, pnl, 0.3, sharpe, 0.1, 1.0)
+
+    def found(bred: float) -> int:
+        settings = SearchSettings(budget=2_000, deepest=5, most_operators=12)
+        own = ReinforceSettings(bred=bred)
+        generator, count = Reinforce(Grammar(FIELDS, settings=settings), 1, Memory(settings), own), 0
+        for _ in range(6):
+            asked = generator.ask(64)
+            count += sum(all(held(node)) for node in asked)
+            generator.tell([earn(node) for node in asked])
+        return count
+
+    assert found(0.5) > 2 * found(0.0) > 0
+
+
 def test_settings_reach_the_learner() -> None:
     generator = Reinforce(
-        Grammar(FIELDS, settings=SETTINGS), 1, Memory(SETTINGS), ReinforceSettings(batch=32, risk=0.2)
+        Grammar(FIELDS, settings=SETTINGS), 1, Memory(SETTINGS), ReinforceSettings(batch=32, risk=0.2, bred=0.0)
     )
     train(generator, 1)
     assert generator.batch == 32
@@ -196,8 +243,8 @@ def test_what_the_elite_holds_is_taken_off() -> None:
 
 def test_entropy_is_held() -> None:
     """Below its aim the weight of the entropy rises at every update, above it falls, within bounds."""
-    low = Reinforce(Grammar(FIELDS, settings=SETTINGS), 1, Memory(SETTINGS), ReinforceSettings(entropy=1.0))
-    high = Reinforce(Grammar(FIELDS, settings=SETTINGS), 1, Memory(SETTINGS), ReinforceSettings(entropy=0.0))
+    low = Reinforce(Grammar(FIELDS, settings=SETTINGS), 1, Memory(SETTINGS), ReinforceSettings(entropy=1.0, bred=0.0))
+    high = Reinforce(Grammar(FIELDS, settings=SETTINGS), 1, Memory(SETTINGS), ReinforceSettings(entropy=0.0, bred=0.0))
     start = low.pressure
     for generator in (low, high):
         train(generator, 2)
@@ -208,7 +255,7 @@ def test_entropy_is_held() -> None:
     assert low.pressure == shared.PRESSURE[1]
 
 
-@pytest.mark.parametrize("wrong", [{"kind": "rnn"}, {"batch": 0}, {"width": 0}, {"rate": 0.0}, {"replay": 1.0}])
+@pytest.mark.parametrize("wrong", [{"kind": "rnn"}, {"batch": 0}, {"width": 0}, {"rate": 0.0}, {"replay": 1.0}, {"bred": 1.0}])
 def test_settings_that_cannot_be_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(BadInput, match=str(next(iter(wrong.values())))):
         ReinforceSettings(**wrong)
