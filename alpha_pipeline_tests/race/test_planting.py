@@ -40,7 +40,7 @@ def test_tuning_and_report_share_nothing() -> None:
 
 
 def test_strengths_are_crossed_over_plants_and_markets() -> None:
-    """A Latin square: over four markets of a list each plant has each strength once, and in each market each strength is used."""
+    """A Latin square: over four markets of a list each plant has each strength once; each market uses all of them."""
     plants = load_plants("tuning")
     turns = range(0, 4 * len(plants.lists), len(plants.lists))  # of the first list
     square = [[plant.sharpe for plant in plants.of_market(number)] for number in turns]

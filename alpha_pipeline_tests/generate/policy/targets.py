@@ -30,9 +30,7 @@ def scored(node: Node) -> Scored:
     return Scored(node, to_text(node), sharpe, pnl, 0.3, sharpe, 0.1 * sharpe, 1.0)
 
 
-def learner(
-    kind: type[PolicyLearner], seed: int = 1, memory: Memory | None = None, bred: float = 0.0
-) -> PolicyLearner:
+def learner(kind: type[PolicyLearner], seed: int = 1, memory: Memory | None = None, bred: float = 0.0) -> PolicyLearner:
     """One with a small space to search, by its own samples alone unless a share is bred."""
     grammar, memory = Grammar(FIELDS, settings=SETTINGS), memory or Memory(SETTINGS)
     if kind is Ppo:

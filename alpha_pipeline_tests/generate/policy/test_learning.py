@@ -175,7 +175,8 @@ def test_a_share_is_bred_from_what_was_found(kind: type[PolicyLearner]) -> None:
     generator = learner(kind, bred=0.5)
     assert generator.batch == 128
     first, second = generator.ask(64), generator.ask(0)
-    assert set(first) == set(generator._waiting) and not second
+    assert set(first) == set(generator._waiting)
+    assert not second
     generator.tell([scored(node) for node in first])
     assert generator.history[-1].figures["bred"] == 0.0
     asked = generator.ask(64)
@@ -255,7 +256,9 @@ def test_entropy_is_held() -> None:
     assert low.pressure == shared.PRESSURE[1]
 
 
-@pytest.mark.parametrize("wrong", [{"kind": "rnn"}, {"batch": 0}, {"width": 0}, {"rate": 0.0}, {"replay": 1.0}, {"bred": 1.0}])
+@pytest.mark.parametrize(
+    "wrong", [{"kind": "rnn"}, {"batch": 0}, {"width": 0}, {"rate": 0.0}, {"replay": 1.0}, {"bred": 1.0}]
+)
 def test_settings_that_cannot_be_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(BadInput, match=str(next(iter(wrong.values())))):
         ReinforceSettings(**wrong)
