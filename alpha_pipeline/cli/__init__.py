@@ -113,7 +113,7 @@ def build_parser() -> argparse.ArgumentParser:
     race.add_argument("--cpu-seconds", type=float, help="budget in CPU time instead, training included")
     race.add_argument("--seed", type=int, help="family of the markets' seeds (default 1)")
     race.add_argument("--arms", help="generators, hill, matched, matched_ARM … (default: all but ablations)")
-    race.add_argument("--plants", help="JSON file, or a built-in list: tuning (default) or report")
+    race.add_argument("--plants", help="JSON file; a built-in list: tuning (default) or report; drawn: by the seed")
     race.add_argument("--null", action="store_true", help="markets without plants: whatever is accepted is false")
     race.add_argument("--instruments", type=int, help="of a market (default 200)")
     race.add_argument("--days", type=int, help="of a market (default 1500)")

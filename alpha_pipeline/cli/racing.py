@@ -17,7 +17,7 @@ from alpha_pipeline.engine.warmup import ensure_warm
 from alpha_pipeline.errors import BadInput
 from alpha_pipeline.home import Home, code_version
 from alpha_pipeline.race.contest import hold_race
-from alpha_pipeline.race.planting import load_plants
+from alpha_pipeline.race.drawing import plants_by_name
 from alpha_pipeline.race.settings import NO_PLANTS, RaceSettings
 from alpha_pipeline.race.summary import summarise
 from alpha_pipeline.settings import load_settings
@@ -35,7 +35,7 @@ def race(options: argparse.Namespace) -> int:
     settings = RaceSettings(**given, null=options.null)
     if options.null and options.plants is not None:
         raise BadInput("null markets have no plants", "--null", "leave out --plants or --null")
-    plants = NO_PLANTS if options.null else load_plants(options.plants or "tuning")
+    plants = NO_PLANTS if options.null else plants_by_name(options.plants or "tuning", settings.seed)
     workers = options.workers if options.workers is not None else os.cpu_count() or 1
     if workers < 1:
         raise BadInput(f"{workers} processes cannot run anything", "--workers", "give 1 or more")

@@ -96,15 +96,20 @@ class Oracle:
         return [self._ranks(engine.evaluate(tree_of(plant.expression))) for plant in self.market.plants]
 
     def _ranks(self, signal: FloatMatrix) -> NDArray[np.float64]:
-        values = signal[self._days].astype(np.float64)
-        values[~(np.isfinite(values) & self.market.panel.universe[self._days])] = np.nan
-        return np.asarray(rankdata(values, axis=1, nan_policy="omit"))
+        return ranks_of(signal[self._days], self.market.panel.universe[self._days])
 
 
 def oracle_sharpe(earned: NDArray[np.float64], profit: NDArray[np.float64]) -> float:
     """√250 · mean of w'α over the standard deviation of w'r; 0 where there is no day or no risk."""
     spread = float(profit.std()) if len(profit) else 0.0
     return math.sqrt(DAYS_PER_YEAR) * float(earned.mean()) / spread if spread > 0 else 0.0
+
+
+def ranks_of(signal: FloatMatrix, universe: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Ranks within each day, [days, instruments]; NaN outside the universe and where there is no value."""
+    values = signal.astype(np.float64)
+    values[~(np.isfinite(values) & universe)] = np.nan
+    return np.asarray(rankdata(values, axis=1, nan_policy="omit"))
 
 
 def mean_correlation(left: NDArray[np.float64], right: NDArray[np.float64]) -> float:

@@ -140,12 +140,16 @@ def _entry(value: Any, where: str, has_strengths: bool) -> _Entry:
     sharpe = None if value.get("sharpe") is None else _sharpe(value["sharpe"], where)
     if sharpe is None and not has_strengths:
         raise BadInput("it has no `sharpe`", where, "give it one, or give `strengths` for all")
-    _check_plantable(value["expression"], where)
+    check_plantable(value["expression"], where)
     return _Entry(value["expression"], sharpe, str(value.get("tier", UNTIERED)))
 
 
-def _check_plantable(expression: str, where: str) -> None:
-    """Refuse what the simulator cannot plant."""
+def check_plantable(expression: str, where: str) -> None:
+    """Refuse what the simulator cannot plant.
+
+    Raises:
+        BadInput: it is no expression, or over other fields, or looks back too far; says which.
+    """
     where = f"{where} {expression!r}"
     try:
         tree = parse(expression)
