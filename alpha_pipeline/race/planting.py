@@ -9,7 +9,7 @@ strengths, every plant has each of them once, so that strength and difficulty ar
 
 The tiers of the built-in lists: T1 one or two operators deep, T2 three or four, T3 conditional or nested, T4 with an
 operator that the search does not draw, so that only something like it can be found. Generators are tuned on `tuning`
-and reported on `report`.
+and reported on `report`, and on plants that a seed draws (`drawing`).
 """
 
 from __future__ import annotations

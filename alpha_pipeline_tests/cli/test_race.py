@@ -92,7 +92,7 @@ def test_people_get_tables(raced: tuple[Path, Ran], tmp_path: Path) -> None:
     assert (tmp_path / "report" / "race.html").exists()
 
 
-def test_null_markets_and_own_plants(tmp_path: Path) -> None:
+def test_null_markets_own_plants_and_drawn_ones(tmp_path: Path) -> None:
     null = call("race", *TINY, "--null", "--arms", "random", "--json", "--home", tmp_path)
     assert null.code == 0, null.err
     assert null.json["arms"][0]["recall"] is None
@@ -104,6 +104,11 @@ def test_null_markets_and_own_plants(tmp_path: Path) -> None:
     own = call("race", *TINY, "--plants", plants, "--arms", "random", "--json", "--home", tmp_path)
     assert own.code == 0, own.err
     assert own.json["markets"][1]["plants"][0]["tier"] == "mine"
+    drawn = call("race", *TINY, "--plants", "drawn", "--arms", "random", "--json", "--home", tmp_path)
+    assert drawn.code == 0, drawn.err
+    assert drawn.json["settings"]["plants"] == "drawn"
+    first, second = ({plant["expression"] for plant in market["plants"]} for market in drawn.json["markets"])
+    assert not first & second
 
 
 @pytest.mark.parametrize(
