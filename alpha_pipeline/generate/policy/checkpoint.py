@@ -1,8 +1,8 @@
 """Policies on disk; see `keepsakes` for the files.
 
 A file holds the weights, the optimiser's moments, the states of both sources of random numbers, and how much the policy
-has learned from. What a run remembers is not in it, nor what it breeds from: a policy goes on in a new run with an empty
-memory, and the same samples follow bit for bit where the memory is the same.
+has learned from. What a run remembers is not in it, nor what it breeds from: a policy goes on in a new run with an
+empty memory, and the same samples follow bit for bit where the memory is the same.
 """
 
 from __future__ import annotations

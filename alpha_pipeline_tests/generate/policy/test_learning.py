@@ -27,10 +27,11 @@ from alpha_pipeline_tests.generate.toy import FIELDS
 LEARNERS = (Reinforce, Ppo)
 
 
+@pytest.mark.parametrize("bred", [0.0, 0.5])
 @pytest.mark.parametrize("kind", LEARNERS)
-def test_a_planted_target_is_learned(kind: type[PolicyLearner]) -> None:
-    """Of the first proposals one in ten hits; after 512 evaluations most do."""
-    generator = learner(kind)
+def test_a_planted_target_is_learned(kind: type[PolicyLearner], bred: float) -> None:
+    """Of the first proposals one in ten hits; after 512 evaluations most do, of a policy alone or breeding."""
+    generator = learner(kind, bred=bred)
     shares = [float(np.mean([hits(node) for node in ask])) for ask in train(generator, 8)]
     assert np.mean(shares[:2]) < 0.2
     assert np.mean(shares[-2:]) > 0.6
