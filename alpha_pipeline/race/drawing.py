@@ -66,10 +66,8 @@ class DrawnPlants(PlantLists):
 
     def of_market(self, number: int) -> tuple[PlantedAlpha, ...]:
         """The plants of market `number`, from 0; their strengths are dealt as those of a written list are."""
-        count = len(self.strengths)
-        drawn = draw(self.seed, number)
-        strengths = [self.strengths[(place + place // count + number) % count] for place in range(len(drawn))]
-        return tuple(PlantedAlpha(text, sharpe, tier) for (text, tier), sharpe in zip(drawn, strengths, strict=True))
+        drawn = enumerate(draw(self.seed, number))
+        return tuple(PlantedAlpha(text, self.dealt(position, number), tier) for position, (text, tier) in drawn)
 
     def to_dict(self) -> dict[str, Any]:
         """All that decides what is planted, as JSON-ready values."""

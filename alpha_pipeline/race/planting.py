@@ -69,13 +69,14 @@ class PlantLists:
         found = []
         turn = number // len(self.lists)  # of this list: markets of one list are so many apart
         for position, entry in enumerate(self.lists[number % len(self.lists)]):
-            if entry.sharpe is not None:
-                sharpe = entry.sharpe
-            else:  # a cyclic square, moved on by one each time all strengths were dealt
-                count = len(self.strengths)
-                sharpe = self.strengths[(position + position // count + turn) % count]
+            sharpe = self.dealt(position, turn) if entry.sharpe is None else entry.sharpe
             found.append(PlantedAlpha(entry.expression, sharpe, entry.tier))
         return tuple(found)
+
+    def dealt(self, position: int, turn: int) -> float:
+        """The strength of a plant: a cyclic square, moved on by one each time all strengths were dealt."""
+        count = len(self.strengths)
+        return self.strengths[(position + position // count + turn) % count]
 
     def to_dict(self) -> dict[str, Any]:
         """All that decides what is planted, as JSON-ready values."""
